@@ -4,10 +4,13 @@
 //! zero bytes on one side of every pair (UTF-16 without a mark), and then statistics over all of the text. What was guessed is
 //! marked as such, so that a reader of the result can doubt it.
 
+mod stream;
 mod utf16;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+pub use stream::Utf8Stream;
 
 /// A few bytes that are not UTF-8 in a text that otherwise is: at most one in this many.
 const DAMAGE: usize = 200;
@@ -30,7 +33,18 @@ pub struct Decoded {
 
 /// Whether an encoding of this name is known: the labels of the web, such as `gbk`, `big5`, `shift_jis`, `latin1`.
 pub fn is_known(name: &str) -> bool {
-    Encoding::for_label(name.as_bytes()).is_some()
+    Encoding::for_label_no_replacement(name.as_bytes()).is_some()
+}
+
+/// The encoding that a byte order mark at the beginning of a text shows, in small letters, and the length of the mark.
+pub fn of_mark(bytes: &[u8]) -> Option<(String, usize)> {
+    let (encoding, length) = Encoding::for_bom(bytes)?;
+    Some((encoding.name().to_ascii_lowercase(), length))
+}
+
+/// The name of an encoding by one of its labels, in small letters. `None` for an unknown label.
+pub fn name_of(label: &str) -> Option<String> {
+    Some(Encoding::for_label_no_replacement(label.as_bytes())?.name().to_ascii_lowercase())
 }
 
 /// Decodes a text. `named` is the encoding that the user has set, or the document names; an unknown one is ignored.

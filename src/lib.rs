@@ -10,6 +10,7 @@
 mod bottleneck;
 mod config;
 mod conversation;
+mod csv_manner;
 mod diagnostic;
 mod digits;
 mod document_format;

@@ -26,6 +26,7 @@ use crate::pipeline::{Opened, PipelineError};
 use crate::read::{InputSpec, Projection, Source};
 use crate::row::{Item, RowId};
 use crate::text::{count, counted, printable};
+use crate::write::Layout;
 
 /// Runs the command.
 pub(super) fn run(args: JobArgs) -> Result<Exit, Failure> {
@@ -122,10 +123,15 @@ fn check_output(
         writeln!(out, "output: {path} does not exist; `fanfold export` writes it")?;
         return Ok((lines, 1));
     }
+    let layout = opened.layout(Some(&plan.columns), output.format)?;
+    let names = CheckedColumns::of(opened, &layout);
     // The output is read like any input; its name is not a glob.
-    let spec = InputSpec { max_record_bytes: u64::MAX, ..InputSpec::new([escaped(&path)], output.spool()) };
+    let spec = InputSpec {
+        max_record_bytes: u64::MAX,
+        delimiter: layout.delimiter(),
+        ..InputSpec::new([escaped(&path)], output.spool())
+    };
     let written = Source::open(spec).map_err(PipelineError::from)?;
-    let names = CheckedColumns::of(opened, plan)?;
     let mut rows = looked_rows(opened, reader.results_as_matched(), false)?;
     let mut row: Option<(Item, std::vec::IntoIter<RowResult>)> = None;
     let (mut found, mut differ, mut first) = (0_u64, 0_u64, None);
@@ -170,15 +176,14 @@ struct CheckedColumns {
 }
 
 impl CheckedColumns {
-    fn of(opened: &Opened, plan: &Plan) -> Result<Self, Failure> {
-        let layout = opened.layout(Some(&plan.columns), opened.job.output.format)?;
+    fn of(opened: &Opened, layout: &Layout) -> Self {
         let id = opened.job.input.id.as_deref();
-        Ok(Self {
+        Self {
             id: id.and_then(|id| layout.name_of_input(id)).map(str::to_owned),
             status: layout.name_of_answer("status").map(str::to_owned),
             response: layout.name_of_answer("response").map(str::to_owned),
             is_escaped: opened.job.output.spreadsheet_safe,
-        })
+        }
     }
 
     /// Whether a row of the output matches the input's and the journal's.

@@ -231,6 +231,11 @@ pub struct OutputSection {
     /// Escape CSV cells that a spreadsheet would run as formulas.
     #[schemars(extend("default" = false))]
     pub spreadsheet_safe: Option<bool>,
+    /// Character between the cells of CSV. Default: the one of a CSV input, else a comma; in TSV, a tab.
+    #[schemars(length(equal = 1))]
+    pub delimiter: Option<String>,
+    /// Whether CSV and TSV begin with a byte order mark, by which Excel knows UTF-8. Default: as the input.
+    pub bom: Option<bool>,
     /// File of its own for the response of each document: `out/{{ stem }}.zh.md`. A template over a row's columns.
     pub documents: Option<String>,
     /// File to keep the answers in. Default: `PATH.journal` next to the output.

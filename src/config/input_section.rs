@@ -41,7 +41,8 @@ pub struct InputSection {
     #[serde(default)]
     #[schemars(schema_with = "size")]
     pub max_expanded: Option<Value>,
-    /// Encoding of text documents, such as `gbk` or `windows-1252`, or `auto`: found for each of them.
+    /// Encoding of text files, such as `gb18030` or `windows-1252`, or `auto`: found for each document; rows are in UTF-8, or
+    /// in UTF-16 with a byte order mark.
     #[schemars(extend("default" = "auto"))]
     pub encoding: Option<String>,
     /// Commands that read documents, by ending: the file is on standard input, its text on standard output; no shell.

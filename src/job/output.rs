@@ -25,6 +25,10 @@ pub struct Output {
     pub prefix: String,
     /// Whether CSV cells that a spreadsheet would run are escaped.
     pub spreadsheet_safe: bool,
+    /// The delimiter of CSV or TSV, if the job sets one.
+    pub delimiter: Option<u8>,
+    /// Whether CSV and TSV begin with a byte order mark, if the job says so.
+    pub bom: Option<bool>,
     /// The name of the file that the response of each row gets of its own, a template over the row's columns.
     pub documents: Option<TemplateText>,
     /// Whether it is that of a rehearsal, whose files have names of their own.

@@ -88,6 +88,7 @@ impl Opened {
             format: job.input.format.and_then(InputFormat::table),
             id: job.input.id.clone(),
             delimiter: job.input.delimiter,
+            encoding: job.input.documents.encoding.clone(),
             max_record_bytes: job.input.max_record_bytes,
             own: own_files(&job.output),
             is_kept: crate::journal::is_part_of_one,
@@ -133,9 +134,10 @@ impl Opened {
         if self.joins_warnings() {
             let is_other = |column: &&crate::row::Column| column.name != WARNINGS;
             let columns: Vec<_> = columns.unwrap_or_default().iter().filter(is_other).cloned().collect();
-            return Layout::new(Some(&columns), &self.output_spec()).map_err(|error| self.misnamed(error));
+            return Layout::new(Some(&columns), &self.output_spec(format))
+                .map_err(|error| self.misnamed(error));
         }
-        Layout::new(columns, &self.output_spec()).map_err(|error| self.misnamed(error))
+        Layout::new(columns, &self.output_spec(format)).map_err(|error| self.misnamed(error))
     }
 
     /// Refuses a name in `select` or `rename` that is neither an answer column's nor that of any row, in an input whose
@@ -145,7 +147,7 @@ impl Opened {
     ///
     /// When there is such a name.
     pub fn check_names(&self, columns: &[crate::row::Column]) -> Result<(), PipelineError> {
-        match Layout::new(Some(columns), &self.output_spec()) {
+        match Layout::new(Some(columns), &self.output_spec(self.job.output.format)) {
             Err(error @ LayoutError::Unknown { .. }) => Err(self.misnamed(error)),
             _ => Ok(()),
         }
@@ -204,13 +206,18 @@ impl Opened {
         output.format != Format::Jsonl || !output.names.is_empty()
     }
 
-    fn output_spec(&self) -> OutputSpec {
+    fn output_spec(&self, format: Format) -> OutputSpec {
         let output = &self.job.output;
+        // CSV is written as it was read.
+        let manner = self.source.csv_manner().filter(|_| matches!(format, Format::Csv | Format::Tsv));
+        let theirs = manner.filter(|_| format == Format::Csv).map(|manner| manner.delimiter);
         OutputSpec {
             select: output.select.clone(),
             rename: output.rename.clone(),
             prefix: output.prefix.clone(),
             spreadsheet_safe: output.spreadsheet_safe,
+            delimiter: output.delimiter.or(theirs),
+            is_marked: output.bom.unwrap_or(manner.is_some_and(|manner| manner.is_marked)),
             fields: self.fields.clone(),
             further: FurtherColumns {
                 warnings: self.gives_warnings(),

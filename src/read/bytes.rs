@@ -1,4 +1,4 @@
-//! The bytes of a text file: decompressed, bounded, without a byte order mark.
+//! The bytes of a text file: decompressed, bounded, decoded, without a byte order mark.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
@@ -9,6 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::error::ReadError;
 use super::spec::Expansion;
+use crate::encoding::{Utf8Stream, name_of, of_mark};
 use crate::format::Compression;
 use crate::regular;
 
@@ -28,15 +29,24 @@ pub(super) const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 pub(super) struct TextFile {
     file: Arc<str>,
     compressed: bool,
+    /// The name of its encoding.
+    encoding: String,
+    is_marked: bool,
     reader: Chain<Cursor<Vec<u8>>, Box<dyn BufRead + Send>>,
 }
 
 impl TextFile {
-    /// Opens the file at `path`, called `file` in messages. The first bytes show the compression.
+    /// Opens the file at `path`, called `file` in messages. The first bytes show the compression, and by their mark the
+    /// encoding; without a mark, it is the one of the label, or UTF-8.
     ///
     /// # Errors
-    /// When the file cannot be opened, is damaged at its beginning, is UTF-16, or holds Parquet.
-    pub(super) fn open(file: &Arc<str>, path: &Path, expansion: Expansion) -> Result<Self, ReadError> {
+    /// When the file cannot be opened, is damaged at its beginning, is UTF-16 without a mark, or holds Parquet.
+    pub(super) fn open(
+        file: &Arc<str>,
+        path: &Path,
+        expansion: Expansion,
+        label: Option<&str>,
+    ) -> Result<Self, ReadError> {
         let unreadable = |error| ReadError::unreadable(file, error);
         let opened = regular::open(path).map_err(unreadable)?;
         let size = opened.metadata().map_err(unreadable)?.len();
@@ -46,16 +56,60 @@ impl TextFile {
 
         let decoded = decode(raw, compression, expansion.most(size)).map_err(unreadable)?;
         let compressed = compression != Compression::Plain;
+        let reader = Cursor::new(Vec::new()).chain(decoded);
         let mut text =
-            Self { file: file.clone(), compressed, reader: Cursor::new(Vec::new()).chain(decoded) };
-        let mut head = Vec::new();
-        text.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(|error| text.failure(error))?;
-        refuse_binary(file, &head)?;
-        if head.starts_with(b"\xef\xbb\xbf") {
-            head.drain(..3);
+            Self { file: file.clone(), compressed, encoding: "utf-8".to_owned(), is_marked: false, reader };
+        let mut head = text.take_head()?;
+        refuse_parquet(file, &head)?;
+        let mark = of_mark(&head);
+        if let Some((encoding, length)) = mark {
+            (text.encoding, text.is_marked) = (encoding, true);
+            head.drain(..length);
+        } else if let Some(name) = label.and_then(name_of) {
+            text.encoding = name;
+        } else {
+            refuse_wide(file, &head)?;
         }
-        text.reader = Cursor::new(head).chain(text.reader.into_inner().1);
+        text.put_back(head);
+        if text.encoding != "utf-8" {
+            text.decode();
+            let head = text.take_head()?;
+            text.put_back(head);
+        }
         Ok(text)
+    }
+
+    fn take_head(&mut self) -> Result<Vec<u8>, ReadError> {
+        let mut head = Vec::new();
+        self.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(|error| self.failure(error))?;
+        Ok(head)
+    }
+
+    fn put_back(&mut self, head: Vec<u8>) {
+        let rest = std::mem::replace(&mut self.reader, nothing()).into_inner().1;
+        self.reader = Cursor::new(head).chain(rest);
+    }
+
+    fn decode(&mut self) {
+        let encoded = std::mem::replace(&mut self.reader, nothing());
+        let decoded: Box<dyn BufRead + Send> = match Utf8Stream::new(encoded, &self.encoding) {
+            Some(stream) => Box::new(stream),
+            None => Box::new(io::empty()),
+        };
+        self.reader = Cursor::new(Vec::new()).chain(decoded);
+    }
+
+    /// Whether a byte order mark shows the encoding, or UTF-8 would need one to be told from it.
+    pub(super) fn wants_mark(&self) -> bool {
+        self.is_marked || self.encoding != "utf-8"
+    }
+
+    /// The encoding that the file was read in, and what to do if it is in another.
+    pub(super) fn encoding_advice(&self) -> (&str, &'static str) {
+        match self.encoding.as_str() {
+            "utf-8" => ("UTF-8", "set the file's `encoding` under [input], such as windows-1252 or gb18030"),
+            other => (other, "set the file's own `encoding` under [input]"),
+        }
     }
 
     /// The first bytes, up to 64 KiB, before any is consumed.
@@ -111,6 +165,11 @@ impl BufRead for TextFile {
     }
 }
 
+fn nothing() -> Chain<Cursor<Vec<u8>>, Box<dyn BufRead + Send>> {
+    let rest: Box<dyn BufRead + Send> = Box::new(io::empty());
+    Cursor::new(Vec::new()).chain(rest)
+}
+
 fn compression_of(magic: &[u8]) -> Compression {
     match () {
         () if magic.starts_with(GZIP_MAGIC) => Compression::Gzip,
@@ -141,17 +200,19 @@ fn refuse_false_name(file: &str, found: Compression) -> Result<(), ReadError> {
     Err(ReadError::Compressed { file: file.to_owned(), reason })
 }
 
-fn refuse_binary(file: &str, head: &[u8]) -> Result<(), ReadError> {
-    let is_marked = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    // Without a byte order mark, UTF-16 shows by a NUL next to each of the first characters.
-    let is_wide = match head {
-        [a, b, c, d, ..] => (*a == 0) != (*b == 0) && [*a == 0, *b == 0] == [*c == 0, *d == 0],
-        _ => false,
+/// Without a byte order mark, UTF-16 shows by a NUL next to each of the first characters.
+fn refuse_wide(file: &str, head: &[u8]) -> Result<(), ReadError> {
+    let [a, b, c, d, ..] = *head else { return Ok(()) };
+    let encoding = match [a, b, c, d].map(|byte| byte == 0) {
+        [true, false, true, false] => "utf-16be",
+        [false, true, false, true] => "utf-16le",
+        _ => return Ok(()),
     };
-    if is_marked || is_wide {
-        let advice = "convert it to UTF-8, for example with `iconv -f UTF-16 -t UTF-8`";
-        return Err(ReadError::format(file, format!("is UTF-16 text; {advice}")));
-    }
+    let advice = format!("set `encoding = \"{encoding}\"` under [input]");
+    Err(ReadError::format(file, format!("is UTF-16 text without a byte order mark; {advice}")))
+}
+
+fn refuse_parquet(file: &str, head: &[u8]) -> Result<(), ReadError> {
     if head.starts_with(PARQUET_MAGIC) {
         let advice = "decompress it if it is compressed, and set the format to parquet";
         return Err(ReadError::format(file, format!("holds Parquet, but is read as text; {advice}")));

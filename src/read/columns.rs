@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::error::ReadError;
 use super::parquet::types;
+use crate::csv_manner::CsvManner;
 use crate::row::{Column, ColumnKind};
 
 /// How many columns a notice names.
@@ -17,10 +18,19 @@ pub(super) struct Header {
     pub(super) file: Arc<str>,
     /// Its columns in its own order, then those of its folders.
     pub(super) columns: Vec<Column>,
-    /// How many unnamed columns the header of a CSV file ends with.
-    pub(super) unnamed: usize,
+    /// The cells of a CSV file's header that name no column, counted from 0.
+    pub(super) unnamed: Vec<usize>,
+    /// How a CSV or TSV file is written.
+    pub(super) manner: Option<CsvManner>,
     /// What is left out of the file, each in a sentence without the file and the full stop.
     pub(super) notices: Vec<String>,
+}
+
+impl Header {
+    /// The header of a file whose columns all have names.
+    pub(super) fn new(file: Arc<str>, columns: Vec<Column>) -> Self {
+        Self { file, columns, unnamed: Vec::new(), manner: None, notices: Vec::new() }
+    }
 }
 
 /// The columns of the whole input.
@@ -274,7 +284,7 @@ mod tests {
     use super::*;
 
     fn header(file: &str, columns: Vec<Column>) -> Header {
-        Header { file: file.into(), columns, unnamed: 0, notices: Vec::new() }
+        Header::new(file.into(), columns)
     }
 
     fn text(file: &str, names: &[&str]) -> Header {

@@ -44,8 +44,8 @@ pub(super) fn open(
     if named.is_some() {
         records.begin_at(2);
     }
-    let header = header::read(&mut records)?;
-    if header.as_ref().is_some_and(|header| header.columns.len() + header.unnamed == 1) {
+    let header = header::read(&mut records, delimiter)?;
+    if header.as_ref().is_some_and(|header| header.columns.len() + header.unnamed.len() == 1) {
         records.count_blank_lines();
     }
     Ok(CsvTable { records, header, guessed: is_guessed.then_some(delimiter) })
@@ -56,10 +56,12 @@ pub(super) struct CsvRows {
     records: Records,
     /// The columns to keep, in the order of the whole input.
     kept: Vec<(String, FieldSource)>,
-    /// The names of the file's columns, in its own order.
+    /// The names of the file's columns, in its own order; empty for those without a name.
     names: Vec<String>,
-    /// How many unnamed columns follow them.
-    unnamed: usize,
+    /// The indices of the columns without a name.
+    unnamed: Vec<usize>,
+    /// How many cells a record has at least: the columns without a name at the end may be missing.
+    width: usize,
     /// The delimiter, where it was guessed.
     guessed: Option<u8>,
 }
@@ -86,15 +88,23 @@ impl CsvRows {
         let CsvTable { records, header, guessed } =
             open(text, format, pass.delimiter, pass.max_record_bytes)?;
         let Some(mut header) = header else {
-            return Ok(Self { records, kept: Vec::new(), names: Vec::new(), unnamed: 0, guessed });
+            return Ok(Self {
+                records,
+                kept: Vec::new(),
+                names: Vec::new(),
+                unnamed: Vec::new(),
+                width: 0,
+                guessed,
+            });
         };
-        let names: Vec<String> = header.columns.iter().map(|column| column.name.clone()).collect();
+        let named = header.columns.iter().map(|column| column.name.clone());
+        let (names, at) = with_unnamed(named, &header.unnamed);
         header.columns.extend(folders::columns(folders, &header.columns, false));
         let places = columns::places(&pass.columns, &header)?;
         let kept = pass.columns.iter().zip(places).filter(|(column, _)| pass.keeps(&column.name));
         let cell = |(column, place): (&Column, Option<usize>)| {
             let cell = match place {
-                Some(index) if index < names.len() => FieldSource::Read(index),
+                Some(index) if index < at.len() => FieldSource::Read(at[index]),
                 Some(_) => FieldSource::Constant(
                     folders::value(folders, &column.name).map_or(Value::Null, Value::from),
                 ),
@@ -102,7 +112,8 @@ impl CsvRows {
             };
             (column.name.clone(), cell)
         };
-        Ok(Self { records, kept: kept.map(cell).collect(), names, unnamed: header.unnamed, guessed })
+        let (kept, width) = (kept.map(cell).collect(), at.last().map_or(0, |last| last + 1));
+        Ok(Self { records, kept, names, unnamed: header.unnamed, width, guessed })
     }
 
     /// Moves to the next row. False at the end of the file.
@@ -113,9 +124,9 @@ impl CsvRows {
         self.records.advance()
     }
 
-    /// The names of its columns, in its own order, and how many without one are behind them.
-    pub(super) fn header(&self) -> (&[String], usize) {
-        (&self.names, self.unnamed)
+    /// The names of its columns, in its own order; empty for those without a name.
+    pub(super) fn header(&self) -> &[String] {
+        &self.names
     }
 
     /// The hash of the current row.
@@ -128,7 +139,7 @@ impl CsvRows {
     /// # Errors
     /// An unnamed column has a value.
     pub(super) fn item(&self, position: u64, pass: &ReadPass) -> Result<Item, ReadError> {
-        if self.records.count() > self.names.len() && self.unnamed > 0 {
+        if !self.unnamed.is_empty() {
             self.hold_unnamed()?;
         }
         let place = self.records.place();
@@ -140,10 +151,10 @@ impl CsvRows {
     fn hold_unnamed(&self) -> Result<(), ReadError> {
         // Cells that are not UTF-8 are reported with their row.
         let Ok(cells) = self.records.cells() else { return Ok(()) };
-        let behind = cells.iter().enumerate().skip(self.names.len()).take(self.unnamed);
-        match behind.into_iter().find(|(_, cell)| !cell.is_empty()) {
+        let has_value = |index: &&usize| **index < self.records.count() && !cells.get(**index).is_empty();
+        match self.unnamed.iter().find(has_value) {
             None => Ok(()),
-            Some((index, _)) => {
+            Some(index) => {
                 let reason =
                     format!("column {} has a value here, but no name in the header; give it one", index + 1);
                 Err(ReadError::columns(&self.records.place().to_string(), reason))
@@ -153,13 +164,14 @@ impl CsvRows {
 
     /// The cells of the record, or the problem with it.
     fn cells(&self) -> Result<Cells<'_>, String> {
-        let (count, width) = (self.records.count(), self.names.len());
-        if count < width || count > width + self.unnamed {
-            return Err(self.misfit(count, width));
+        let count = self.records.count();
+        if count < self.width || count > self.names.len() {
+            return Err(self.misfit(count, self.width));
         }
         self.records.cells().map_err(|index| {
             let name = self.names.get(index).map_or("", String::as_str);
-            format!("column `{name}` is not UTF-8; convert the file to UTF-8")
+            let (encoding, advice) = self.records.text().encoding_advice();
+            format!("column `{name}` is not {encoding}; {advice}")
         })
     }
 
@@ -186,6 +198,21 @@ impl CsvRows {
         }
         fields
     }
+}
+
+/// The names with an empty one at each of the indices `unnamed`, and the indices of the others.
+fn with_unnamed(named: impl Iterator<Item = String>, unnamed: &[usize]) -> (Vec<String>, Vec<usize>) {
+    let (mut names, mut at) = (Vec::new(), Vec::new());
+    let mut unnamed = unnamed.iter().peekable();
+    for name in named {
+        while unnamed.next_if(|index| **index == names.len()).is_some() {
+            names.push(String::new());
+        }
+        at.push(names.len());
+        names.push(name);
+    }
+    names.extend(unnamed.map(|_| String::new()));
+    (names, at)
 }
 
 fn cells_of(count: usize) -> String {

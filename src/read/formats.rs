@@ -7,19 +7,15 @@ use std::sync::Arc;
 use super::bytes::{ENCRYPTED_MAGIC, PARQUET_MAGIC, TextFile};
 use super::error::ReadError;
 use super::files::Listed;
-use super::spec::{Expansion, STDIN_NAME};
+use super::spec::{InputSpec, STDIN_NAME};
 use crate::format::{Compression, Format};
 use crate::regular;
 
 /// The format of one file: the job's setting, otherwise the file's extension; for standard input, its first bytes.
-pub(super) fn settle(
-    file: &Listed,
-    declared: Option<Format>,
-    expansion: Expansion,
-) -> Result<Format, ReadError> {
-    let format = match (declared, file.name.as_str()) {
+pub(super) fn settle(file: &Listed, spec: &InputSpec) -> Result<Format, ReadError> {
+    let format = match (spec.format, file.name.as_str()) {
         (Some(format), _) => format,
-        (None, STDIN_NAME) => sniff(&file.name, &file.path, expansion)?,
+        (None, STDIN_NAME) => sniff(&file.name, &file.path, spec)?,
         (None, name) => Format::of_path(name).ok_or_else(|| unknown(name))?,
     };
     if format == Format::Parquet && Compression::of_path(&file.name) != Compression::Plain {
@@ -41,7 +37,7 @@ pub(super) fn agree(files: &[(&str, Format)]) -> Result<(), ReadError> {
     }
 }
 
-fn sniff(name: &str, path: &Path, expansion: Expansion) -> Result<Format, ReadError> {
+fn sniff(name: &str, path: &Path, spec: &InputSpec) -> Result<Format, ReadError> {
     let mut magic = Vec::new();
     regular::open(path)
         .and_then(|file| file.take(PARQUET_MAGIC.len() as u64).read_to_end(&mut magic))
@@ -49,7 +45,7 @@ fn sniff(name: &str, path: &Path, expansion: Expansion) -> Result<Format, ReadEr
     if magic == PARQUET_MAGIC || magic == ENCRYPTED_MAGIC {
         return Ok(Format::Parquet);
     }
-    let text = TextFile::open(&Arc::from(name), path, expansion)?;
+    let text = TextFile::open(&Arc::from(name), path, spec.expansion, spec.encoding.as_deref())?;
     Ok(match text.head().trim_ascii_start().first() {
         // If it is an array, each line is then rejected with a reason. An empty input has no rows.
         Some(b'{' | b'[') | None => Format::Jsonl,
@@ -82,8 +78,9 @@ mod tests {
 
     #[test]
     fn the_job_beats_the_ending_and_an_unknown_ending_is_refused_with_advice() {
-        let settle =
-            |name: &str, declared| settle(&listed(name), declared, crate::read::spec::DEFAULT_EXPANSION);
+        let settle = |name: &str, format| {
+            settle(&listed(name), &InputSpec { format, ..InputSpec::new([name], "spool") })
+        };
         assert_eq!(settle("a.csv", None).unwrap(), Format::Csv);
         assert_eq!(settle("a.csv", Some(Format::Jsonl)).unwrap(), Format::Jsonl);
         assert!(settle("a.json", None).unwrap_err().to_string().contains("jsonl"));

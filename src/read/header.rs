@@ -3,6 +3,7 @@
 use super::columns::{Header, refuse_twins};
 use super::error::ReadError;
 use super::records::Records;
+use crate::csv_manner::CsvManner;
 use crate::row::{Column, ColumnKind};
 
 /// The possible delimiters of cells, the likeliest first.
@@ -49,12 +50,13 @@ pub(super) fn named_delimiter(head: &[u8]) -> Option<(u8, usize)> {
     Some((delimiter, head.len() - rest.len() + end))
 }
 
-/// Reads the header from the first record. Unnamed columns at its end, which come from a delimiter at the end of each line,
-/// do not count. `None` when there is no record.
+/// Reads the header from the first record. Columns without a name do not count: they come from a delimiter at the end of each
+/// line, or are empty in the spreadsheet, and the reader of the rows holds them to have no values. `None` when there is no
+/// record.
 ///
 /// # Errors
-/// The file cannot be read, a column has no name, or two have the same name.
-pub(super) fn read(records: &mut Records) -> Result<Option<Header>, ReadError> {
+/// The file cannot be read, no column has a name, or two have the same name.
+pub(super) fn read(records: &mut Records, delimiter: u8) -> Result<Option<Header>, ReadError> {
     if !records.advance()? {
         return Ok(None);
     }
@@ -64,25 +66,44 @@ pub(super) fn read(records: &mut Records) -> Result<Option<Header>, ReadError> {
     };
     let cells = match records.cells() {
         Ok(cells) => cells,
-        Err(index) => return refuse(format!("column {} is not UTF-8; convert the file to UTF-8", index + 1)),
+        Err(index) => {
+            let (encoding, advice) = records.text().encoding_advice();
+            return refuse(format!("column {} is not {encoding}; {advice}", index + 1));
+        }
     };
     let is_named = |name: &str| !name.trim().is_empty();
-    let named = cells.iter().enumerate().filter(|(_, name)| is_named(name));
-    let width = named.last().map_or(0, |(last, _)| last + 1);
-    let unnamed = records.count() - width;
-    if let Some(index) = cells.iter().position(|name| !is_named(name)).filter(|index| *index < width.max(1)) {
-        return refuse(format!("column {} has no name; give it one", index + 1));
+    let unnamed: Vec<usize> =
+        cells.iter().enumerate().filter(|(_, name)| !is_named(name)).map(|(index, _)| index).collect();
+    if unnamed.len() == records.count() {
+        return refuse("column 1 has no name; give it one".to_owned());
     }
-    let named = cells.iter().take(width);
+    let named = cells.iter().filter(|name| is_named(name));
     let columns = named.map(|name| Column { name: name.to_owned(), kind: ColumnKind::Text }).collect();
-    let notices = match unnamed {
-        0 => Vec::new(),
-        1 => vec!["the last column has no name and no values, and is ignored".to_owned()],
-        _ => vec![format!("the last {unnamed} columns have no names and no values, and are ignored")],
-    };
-    let header = Header { file: place.file, columns, unnamed, notices };
+    let notices = ignored(&unnamed, records.count());
+    let manner = Some(CsvManner { delimiter, is_marked: records.text().wants_mark() });
+    let header = Header { file: place.file, columns, unnamed, manner, notices };
     refuse_twins(&header)?;
     Ok(Some(header))
+}
+
+/// The notices about columns without a name, of all `count`.
+fn ignored(unnamed: &[usize], count: usize) -> Vec<String> {
+    let last = unnamed.iter().rev().zip((0..count).rev()).take_while(|(index, end)| **index == *end).count();
+    let inner = &unnamed[..unnamed.len() - last];
+    let inner = match inner {
+        [] => None,
+        [one] => Some(format!("column {} has no name and no values, and is ignored", one + 1)),
+        [first, ..] => {
+            let (count, first) = (inner.len(), first + 1);
+            Some(format!("{count} columns such as {first} have no names and no values, and are ignored"))
+        }
+    };
+    let last = match last {
+        0 => None,
+        1 => Some("the last column has no name and no values, and is ignored".to_owned()),
+        _ => Some(format!("the last {last} columns have no names and no values, and are ignored")),
+    };
+    inner.into_iter().chain(last).collect()
 }
 
 #[cfg(test)]

@@ -81,7 +81,8 @@ impl JsonlRows {
     /// The row in the line, or why there is none.
     fn row(&self, pass: &ReadPass) -> Result<WantedColumns, String> {
         let text = str::from_utf8(&self.line).map_err(|error| {
-            format!("not UTF-8 at byte {}; convert the file to UTF-8", error.valid_up_to() + 1)
+            let (encoding, advice) = self.text.encoding_advice();
+            format!("not {encoding} at byte {}; {advice}", error.valid_up_to() + 1)
         })?;
         let mut fields = object::parse(text, pass)?;
         let line = text.trim_matches(is_json_space);
@@ -134,8 +135,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         std::fs::write(&path, content).unwrap();
-        let mut rows =
-            JsonlRows::new(TextFile::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap(), Arc::new([]));
+        let text = TextFile::open(&Arc::from("a"), &path, DEFAULT_EXPANSION, None).unwrap();
+        let mut rows = JsonlRows::new(text, Arc::new([]));
         let mut items = Vec::new();
         while rows.advance(pass).unwrap() {
             items.push(match rows.item(items.len() as u64, pass) {
@@ -162,7 +163,10 @@ mod tests {
     fn a_broken_line_is_one_bad_row_and_the_next_is_read() {
         let items = read(b" {\"a\" 1}\n\xff\n\0\n{\"a\":1}\n", &ReadPass::of_all());
         assert_eq!(items[0], "a:1 not valid JSON at column 7: expected `:` [8]");
-        assert_eq!(items[1], "a:2 not UTF-8 at byte 1; convert the file to UTF-8 [1]");
+        assert_eq!(
+            items[1],
+            "a:2 not UTF-8 at byte 1; set the file's `encoding` under [input], such as windows-1252 or gb18030 [1]"
+        );
         assert_eq!(items[2], "a:3 not valid JSON at column 1: expected value [1]");
         assert_eq!(items[3], r#"a:4 {"a":1}"#);
     }

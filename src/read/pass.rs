@@ -21,6 +21,8 @@ pub(super) struct ReadPass {
     pub(super) columns: Vec<Column>,
     /// The delimiter set by the job.
     pub(super) delimiter: Option<u8>,
+    /// The encoding of text files set by the job.
+    pub(super) encoding: Option<String>,
     /// The longest record, in bytes.
     pub(super) max_record_bytes: u64,
     /// How far a compressed file may expand.
@@ -32,7 +34,13 @@ pub(super) struct ReadPass {
 impl ReadPass {
     /// The same pass, for a row of which no column is needed.
     pub(super) fn of_nothing(&self) -> Self {
-        Self { wanted: Projection::Only([].into()), id: self.id.clone(), columns: Vec::new(), ..*self }
+        Self {
+            wanted: Projection::Only([].into()),
+            id: self.id.clone(),
+            columns: Vec::new(),
+            encoding: None,
+            ..*self
+        }
     }
 
     /// Whether column `name` belongs to the fields of a text row.
@@ -115,6 +123,7 @@ impl ReadPass {
             id: None,
             columns: Vec::new(),
             delimiter: None,
+            encoding: None,
             max_record_bytes: super::spec::DEFAULT_MAX_RECORD_BYTES,
             expansion: super::spec::DEFAULT_EXPANSION,
             key: None,

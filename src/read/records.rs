@@ -170,6 +170,11 @@ impl Records {
         ReadError::Endless { place: self.place(), reason }
     }
 
+    /// The file, past what was read.
+    pub(super) fn text(&self) -> &TextFile {
+        &self.text
+    }
+
     /// Where the record begins.
     pub(super) fn place(&self) -> Place {
         Place { file: self.text.file().clone(), number: self.line, unit: PlaceUnit::Line }
@@ -237,7 +242,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, content).unwrap();
-        let text = TextFile::open(&Arc::from("a"), &path, DEFAULT_EXPANSION).unwrap();
+        let text = TextFile::open(&Arc::from("a"), &path, DEFAULT_EXPANSION, None).unwrap();
         Records::new(text, b',', limit)
     }
 

@@ -137,7 +137,7 @@ impl Iterator for Rows {
 
 impl FormatReader {
     fn open(input: &InputFile, pass: &ReadPass) -> Result<Self, ReadError> {
-        let text = || TextFile::open(&input.file, &input.path, pass.expansion);
+        let text = || TextFile::open(&input.file, &input.path, pass.expansion, pass.encoding.as_deref());
         if input.is_documents {
             return Ok(Self::Documents(Box::new(DocumentRows::open(&input.file, &input.path, pass)?)));
         }

@@ -22,6 +22,7 @@ use super::record::RecordKey;
 use super::rows::Rows;
 use super::spec::{InputSpec, Projection, STDIN_NAME};
 use super::spool;
+use crate::csv_manner::CsvManner;
 use crate::format::Format;
 use crate::row::Column;
 
@@ -36,6 +37,7 @@ pub struct Source {
     spool_reused: bool,
     notices: Vec<String>,
     lacking: Vec<(String, String)>,
+    csv_manner: Option<CsvManner>,
 }
 
 /// The current state of the files: sizes, modification and change times, and inode numbers. If two stamps are equal, no
@@ -75,9 +77,7 @@ impl Source {
         let file: Arc<str> = kept.to_string_lossy().into();
         let columns = documents::columns();
         if let Some(id) = &spec.id {
-            let header =
-                Header { file: file.clone(), columns: columns.clone(), unnamed: 0, notices: Vec::new() };
-            columns::require(id, &header)?;
+            columns::require(id, &Header::new(file.clone(), columns.clone()))?;
         }
         let folders = Arc::new([]);
         let input =
@@ -93,6 +93,7 @@ impl Source {
             spool_reused: false,
             notices,
             lacking: Vec::new(),
+            csv_manner: None,
         })
     }
 
@@ -122,9 +123,10 @@ impl Source {
         }
         let joined = columns::of_all(&headers)?;
         notices.extend(joined.notices);
+        let csv_manner = headers.iter().find_map(|header| header.manner);
         let is_jsonl = inputs.iter().any(|input| input.format == Format::Jsonl);
         let columns = (!is_jsonl).then_some(joined.columns);
-        Ok(Self { spec, inputs, names, columns, spool_reused, notices, lacking: joined.lacking })
+        Ok(Self { spec, inputs, names, columns, spool_reused, notices, lacking: joined.lacking, csv_manner })
     }
 
     /// The columns of all files, in the order of their first appearance. `None` for JSONL, which has none; empty when every
@@ -153,6 +155,11 @@ impl Source {
         &self.notices
     }
 
+    /// How the first CSV or TSV file with a header is written.
+    pub fn csv_manner(&self) -> Option<CsvManner> {
+        self.csv_manner
+    }
+
     /// The columns that some files lack, by name, each with a phrase for those files.
     pub fn lacking(&self) -> &[(String, String)] {
         &self.lacking
@@ -177,6 +184,7 @@ impl Source {
             id: self.spec.id.clone(),
             columns: self.columns.clone().unwrap_or_default(),
             delimiter: self.spec.delimiter,
+            encoding: self.spec.encoding.clone(),
             max_record_bytes: self.spec.max_record_bytes,
             expansion: self.spec.expansion,
             key,
@@ -231,7 +239,7 @@ fn check_delimiter(spec: &InputSpec) -> Result<(), ReadError> {
 }
 
 fn input(file: Listed, spec: &InputSpec) -> Result<InputFile, ReadError> {
-    let format = formats::settle(&file, spec.format, spec.expansion)?;
+    let format = formats::settle(&file, spec)?;
     let folders = if file.name == STDIN_NAME { Arc::new([]) } else { folders::of_path(&file.path) };
     Ok(InputFile { file: file.name.into(), path: file.path, format, is_documents: false, folders })
 }
@@ -246,7 +254,7 @@ fn header(input: &InputFile, spec: &InputSpec) -> Result<Option<Header>, ReadErr
         return parquet::header(&input.file, &input.path).map(with_folders).map(Some);
     }
     // Opened for JSONL too, so that a damaged file is reported before the first row.
-    let text = TextFile::open(&input.file, &input.path, spec.expansion)?;
+    let text = TextFile::open(&input.file, &input.path, spec.expansion, spec.encoding.as_deref())?;
     if input.format == Format::Jsonl {
         return Ok(None);
     }

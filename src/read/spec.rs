@@ -26,6 +26,8 @@ pub struct InputSpec {
     pub id: Option<String>,
     /// The delimiter of CSV and TSV; by default a tab for TSV, and for CSV what the header line shows.
     pub delimiter: Option<u8>,
+    /// The encoding of text files by its label; by default UTF-8, or what a byte order mark shows.
+    pub encoding: Option<String>,
     /// The maximum length of a JSONL line or CSV record, in bytes.
     pub max_record_bytes: u64,
     /// How far a compressed file may expand.
@@ -46,6 +48,7 @@ impl InputSpec {
             format: None,
             id: None,
             delimiter: None,
+            encoding: None,
             max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
             expansion: DEFAULT_EXPANSION,
             spool: spool.into(),

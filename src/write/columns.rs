@@ -23,6 +23,10 @@ pub struct OutputSpec {
     pub prefix: String,
     /// Whether text cells of CSV and TSV that a spreadsheet would run as formulas get a `'` before them.
     pub spreadsheet_safe: bool,
+    /// The delimiter of CSV or TSV; `None`: a comma, or a tab.
+    pub delimiter: Option<u8>,
+    /// Whether CSV and TSV begin with a byte order mark.
+    pub is_marked: bool,
     /// Fields of the answer that become columns after the answer columns.
     pub fields: Vec<Field>,
     /// The columns that only some jobs have.
@@ -44,6 +48,10 @@ pub struct Layout {
     pub(super) fields: Vec<Field>,
     /// As in [`OutputSpec`].
     pub(super) spreadsheet_safe: bool,
+    /// As in [`OutputSpec`].
+    pub(super) delimiter: Option<u8>,
+    /// As in [`OutputSpec`].
+    pub(super) is_marked: bool,
 }
 
 /// One column of the output.
@@ -99,6 +107,8 @@ impl Layout {
             open: None,
             fields: Vec::new(),
             spreadsheet_safe: spec.spreadsheet_safe,
+            delimiter: spec.delimiter,
+            is_marked: spec.is_marked,
         };
         let mut seen = HashMap::new();
         for named in chosen {
@@ -148,6 +158,11 @@ impl Layout {
     /// The input names of the input columns that the output needs; none when rows bring their own.
     pub fn input_names(&self) -> impl Iterator<Item = &str> {
         self.inputs.iter().map(|column| column.name.as_str())
+    }
+
+    /// The delimiter of CSV or TSV, where it is not the format's own.
+    pub fn delimiter(&self) -> Option<u8> {
+        self.delimiter
     }
 
     /// Whether every row brings its own columns.

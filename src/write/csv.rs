@@ -1,6 +1,7 @@
 //! CSV and TSV: a header, and every cell as text.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use serde_json::Value;
 
@@ -19,6 +20,9 @@ use crate::row::Item;
 const FORMULA_STARTS: [char; 11] =
     ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Where a spreadsheet may split a line or a file into cells, whatever the file's own delimiter.
 const SPLITTERS: [char; 6] = [';', ',', '\t', '|', '\n', '\r'];
 
@@ -34,8 +38,13 @@ pub(super) struct CsvWriter {
 }
 
 impl CsvWriter {
-    /// Writes the header.
-    pub(super) fn new(output: Encoder, delimiter: u8, layout: Layout) -> Result<Self, WriteError> {
+    /// Writes the header. `delimiter` is for a layout that has none.
+    pub(super) fn new(mut output: Encoder, layout: Layout, delimiter: u8) -> Result<Self, WriteError> {
+        if layout.is_marked {
+            let path = output.path().to_path_buf();
+            output.write_all(MARK).map_err(|source| WriteError::writing(&path, source))?;
+        }
+        let delimiter = layout.delimiter.unwrap_or(delimiter);
         let records = csv::WriterBuilder::new().delimiter(delimiter).from_writer(output);
         let cells = CellReader::new(layout.input_names(), false);
         let decimals = layout.inputs.iter().map(Decimals::within).collect();

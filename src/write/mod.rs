@@ -82,8 +82,8 @@ impl Writer {
         let output = Encoder::new(sink, compression).map_err(|source| WriteError::writing(&path, source))?;
         Ok(Self(match format {
             Format::Jsonl => FormatWriter::Jsonl(Box::new(JsonlWriter::new(output, layout))),
-            Format::Csv => FormatWriter::Csv(Box::new(CsvWriter::new(output, b',', layout)?)),
-            Format::Tsv => FormatWriter::Csv(Box::new(CsvWriter::new(output, b'\t', layout)?)),
+            Format::Csv => FormatWriter::Csv(Box::new(CsvWriter::new(output, layout, b',')?)),
+            Format::Tsv => FormatWriter::Csv(Box::new(CsvWriter::new(output, layout, b'\t')?)),
             Format::Parquet => FormatWriter::Parquet(Box::new(ParquetWriter::new(output, layout)?)),
         }))
     }

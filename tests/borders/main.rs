@@ -17,6 +17,7 @@ const NOUNS: &[&str] = &[
     "bottleneck",
     "config",
     "conversation",
+    "csv_manner",
     "diagnostic",
     "digits",
     "document_format",

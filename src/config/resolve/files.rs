@@ -25,7 +25,7 @@ pub fn input(mut section: InputSection, layers: &Layers) -> Result<InputSettings
         return Err(Diagnostic::new("no input given")
             .help("give a job file, as in `fanfold run job.toml`, whose [input] has a `path`, or --input"));
     }
-    let delimiter = section.delimiter.take().map(|text| one_byte(&text, layers)).transpose()?;
+    let delimiter = delimiter("input.delimiter", section.delimiter.take(), layers)?;
     let documents = documents(&mut section, layers)?;
     let max_record_bytes = bytes("input.max_record", section.max_record.as_ref(), layers)?;
     Ok(InputSettings {
@@ -75,11 +75,15 @@ fn documents(section: &mut InputSection, layers: &Layers) -> Result<DocumentSett
     })
 }
 
-fn one_byte(text: &str, layers: &Layers) -> Result<u8, Diagnostic> {
-    match text.as_bytes() {
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err(layers
-            .problem("input.delimiter", "the delimiter must be one character, such as \";\" or \"\\t\"")),
+/// The delimiter of cells at a key, if one is given.
+fn delimiter(key: &str, text: Option<String>, layers: &Layers) -> Result<Option<u8>, Diagnostic> {
+    match text.as_deref().map(str::as_bytes) {
+        None => Ok(None),
+        Some([byte]) if byte.is_ascii() => Ok(Some(*byte)),
+        Some(_) => {
+            let message = "the delimiter must be one character, such as \";\" or \"\\t\"";
+            Err(layers.problem(key, message))
+        }
     }
 }
 
@@ -90,6 +94,9 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
         );
     };
     let format = format_of(&path, layers)?;
+    let delimiter = delimiter("output.delimiter", section.delimiter, layers)?;
+    let cannot = delimiter.is_some_and(|delimiter| b"\"\r\n".contains(&delimiter));
+    layers.refuse_if(cannot, "output.delimiter", "a quote or the end of a line cannot delimit cells")?;
     let documents = section.documents.clone();
     let is_empty = documents.as_ref().is_some_and(|template| template.trim().is_empty());
     let advice = "`documents` must name a file for each row, such as \"out/{{ stem }}.md\"";
@@ -103,6 +110,8 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
         rename: BTreeMap::into_iter(section.rename).collect(),
         prefix: section.prefix.unwrap_or_default(),
         spreadsheet_safe: section.spreadsheet_safe.unwrap_or(false),
+        delimiter,
+        bom: section.bom,
         is_of_a_rehearsal: false,
         documents: documents.map(|source| TemplateText { source, place: layers.place("output.documents") }),
         journal: section.journal.filter(|path| !path.is_empty()).map(PathBuf::from),

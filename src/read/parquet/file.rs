@@ -54,7 +54,7 @@ pub(super) fn open(file: &Arc<str>, path: &Path) -> Result<(Builder, Header), Re
         Column { name: field.name().clone(), kind: ColumnKind::Arrow(field) }
     };
     let columns = builder.schema().fields().iter().map(column).collect();
-    let header = Header { file: file.clone(), columns, unnamed: 0, notices };
+    let header = Header { notices, ..Header::new(file.clone(), columns) };
     refuse_twins(&header)?;
     Ok((builder, header))
 }

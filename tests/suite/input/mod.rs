@@ -1,6 +1,7 @@
 //! Input: rows, files and types of values.
 
 mod changed_while_read;
+mod csv_manners;
 mod documents;
 mod documents_read;
 mod exact_types;

@@ -47,7 +47,7 @@ impl Table {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         match name.trim_end_matches(".gz").trim_end_matches(".zst").rsplit('.').next() {
             Some("jsonl") => Self::of_jsonl(&text(path)),
-            Some("csv") => Self::of_csv(&text(path), b','),
+            Some("csv") => Self::of_csv(&text(path), delimiter(&text(path))),
             Some("tsv") => Self::of_csv(&text(path), b'\t'),
             Some("parquet") => Self::of_parquet(path),
             other => panic!("no table: {other:?}"),
@@ -62,6 +62,7 @@ impl Table {
     }
 
     fn of_csv(text: &str, delimiter: u8) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
         let columns: Vec<String> = reader.headers().expect("a header").iter().map(str::to_owned).collect();
         let row =
@@ -130,6 +131,13 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 pub fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 1).expect("compressed")
+}
+
+/// What is between the names of a CSV file's header.
+fn delimiter(text: &str) -> u8 {
+    let header = text.lines().next().unwrap_or_default().as_bytes();
+    let count = |sign: &u8| header.iter().filter(|byte| *byte == sign).count();
+    b"|\t;,".iter().copied().max_by_key(count).unwrap_or(b',')
 }
 
 fn text(path: &Path) -> String {
