@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fanfold::inside::{
-    Ballast, Destination, Fit, Format, Frame, Item, JournalEvent, MatchRules, Outcome, Projection, Purpose,
-    Reader, RequestEnd, Reserve, RowKey, RunRecord, SendTime, SplitBy, fingerprint_of, judge, plan, prepare,
-    write,
+    Ballast, Destination, Fit, Format, Frame, Item, JournalEvent, MatchRules, Outcome, PackPlace, Projection,
+    Purpose, Reader, RequestEnd, Reserve, RowKey, RunRecord, SendTime, SplitBy, fingerprint_of, judge, plan,
+    prepare, write,
 };
 use fanfold::{
     Answer, Job, Journal, Layers, Lookups, ModelCatalog, Opened, SourceText, StopLevel, Usage, resolve, utc,
@@ -73,7 +73,8 @@ fn ended(row: &RowKey) -> JournalEvent {
         ..Answer::default()
     };
     let latency = Duration::from_millis(800);
-    let sent = Some(SendTime { at: SystemTime::now(), latency, worst: Reserve::NOTHING });
+    let sent =
+        Some(SendTime { at: SystemTime::now(), latency, worst: Reserve::NOTHING, pack: PackPlace::ALONE });
     let unsent = RequestEnd::unsent(row.clone(), 0, Outcome::Answered(answer));
     JournalEvent::Ended(Box::new(RequestEnd { sent, cost: Some(0.0001), ..unsent }))
 }

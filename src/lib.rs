@@ -25,6 +25,8 @@ mod job;
 mod near_json;
 mod note;
 mod outcome;
+#[allow(dead_code, unused_imports, reason = "the dispatcher uses it next")]
+mod packs;
 mod pieces;
 mod request;
 mod reserve;
@@ -34,6 +36,7 @@ mod schema;
 mod secrets;
 mod tally;
 mod text;
+mod tokens;
 mod toolbox;
 
 // The time of day, failpoints, names beside a file, durable names, regular files, and waiting.
@@ -119,7 +122,7 @@ pub mod inside {
     pub use crate::journal::matching::{Fit, MatchRules};
     pub use crate::journal::reader::Reader;
     pub use crate::journal::runs::RunRecord;
-    pub use crate::note::{JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
+    pub use crate::note::{JournalEvent, Outcome, PackPlace, RequestEnd, RowKey, SendTime};
     pub use crate::pieces::{Frame, SplitBy, halves, mismatch, parts};
     pub use crate::pipeline::output::{Destination, write};
     pub use crate::pipeline::plan::{Purpose, plan};

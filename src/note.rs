@@ -123,6 +123,11 @@ impl RequestEnd {
         Self { row, sent: None, tries, cost: None, reserved: Reserve::NOTHING, ending }
     }
 
+    /// Whether a request ended with it that no other row counts.
+    pub fn counts(&self) -> bool {
+        self.sent.is_some_and(|sent| sent.pack.counts())
+    }
+
     /// The end in the form in which it may be stored.
     pub fn without_secrets(self) -> Self {
         let secrets = secrets::kept();
@@ -148,8 +153,34 @@ pub struct SendTime {
     pub at: SystemTime,
     /// From sending to the end of its reply.
     pub latency: Duration,
-    /// The most it could have cost.
+    /// The most it could have cost; of a request with several rows, the row's share.
     pub worst: Reserve,
+    /// Which of the rows of its request it was sent for.
+    pub pack: PackPlace,
+}
+
+/// Which of the rows of one request a row is: short rows may travel together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackPlace {
+    /// How many rows the request has; at least one.
+    pub rows: u32,
+    /// The row's number among them, counted from 0.
+    pub number: u32,
+}
+
+impl PackPlace {
+    /// That of a row that has a request to itself.
+    pub const ALONE: Self = Self { rows: 1, number: 0 };
+
+    /// Whether the request is counted with this row: each is counted once.
+    pub fn counts(self) -> bool {
+        self.number == 0
+    }
+
+    /// Whether the row travelled with others.
+    pub fn is_packed(self) -> bool {
+        self.rows > 1
+    }
 }
 
 /// The outcome of a request for its row.

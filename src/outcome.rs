@@ -354,6 +354,8 @@ pub struct RowResult {
     pub attempts: Option<u32>,
     /// Milliseconds from sending the answered request to the end of its answer.
     pub latency_ms: Option<u64>,
+    /// How many rows the answered request had; `None` without one.
+    pub packed: Option<u32>,
     /// The state of the row.
     pub status: Status,
     /// If the row failed, the API's code or ours.

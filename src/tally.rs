@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::conversation::follow_ups::FollowUps;
 use crate::event::{Bottleneck, DispatchState, Event};
 use crate::job::price::rounded;
-use crate::note::{JournalEvent, Outcome};
+use crate::note::{JournalEvent, Outcome, RequestEnd};
 use crate::outcome::{FaultKind, TokenSum};
 use crate::reserve::Reserve;
 use crate::row_words::RowWords;
@@ -220,7 +220,7 @@ impl Tally {
         match event {
             Event::State(state) => self.set_state(*state),
             Event::Committed(JournalEvent::Ended(ended)) => {
-                self.now.requests += u64::from(ended.sent.is_some());
+                self.now.requests += u64::from(ended.counts());
                 self.now.reserved += ended.reserved;
                 if let Some(cost) = ended.cost {
                     *self.now.cost.get_or_insert(0.0) += cost;
@@ -229,7 +229,7 @@ impl Tally {
                 if ended.row.over.is_none() {
                     self.end_row(&ended.ending);
                 }
-                self.end(&ended.ending, ended.sent.is_some());
+                self.end(ended);
                 // Tokens bought at an unknown price did not cost nothing.
                 let unknown = ended.cost.is_none() && self.now.usage.total_tokens > before;
                 self.now.cost = self.now.cost.filter(|cost| !unknown || *cost > 0.0);
@@ -287,7 +287,9 @@ impl Tally {
         }
     }
 
-    fn end(&mut self, ending: &Outcome, sent: bool) {
+    fn end(&mut self, ended: &RequestEnd) {
+        let RequestEnd { ending, sent, .. } = ended;
+        let sent = sent.is_some();
         match ending {
             Outcome::Answered(answer) => {
                 self.now.cut_by_length += u64::from(answer.finish_reason.as_deref() == Some("length"));
@@ -298,7 +300,7 @@ impl Tally {
         }
         let answered = ending.paid_answer().is_some();
         match ending.fault() {
-            Some(fault) if sent && !answered => match fault.kind {
+            Some(fault) if ended.counts() && !answered => match fault.kind {
                 FaultKind::Throttled => self.now.throttled += 1,
                 _ => self.now.faults += 1,
             },
@@ -333,67 +335,4 @@ impl Tally {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::note::{EntryPart, RequestEnd, RowKey, SendTime};
-    use crate::outcome::Answer;
-    use crate::outcome::Usage;
-    use crate::request::Fingerprint;
-    use std::time::SystemTime;
-
-    fn answered(position: u64) -> JournalEvent {
-        let usage = Usage::of(6, 4);
-        JournalEvent::Ended(Box::new(RequestEnd {
-            row: RowKey {
-                position,
-                part: EntryPart::WHOLE,
-                over: None,
-                id: None,
-                fingerprint: Fingerprint([0; 16]),
-                record: None,
-            },
-            sent: Some(SendTime {
-                at: SystemTime::UNIX_EPOCH,
-                latency: Duration::ZERO,
-                worst: Reserve::NOTHING,
-            }),
-            tries: 0,
-            cost: Some(0.5),
-            reserved: Reserve::NOTHING,
-            ending: Outcome::Answered(Answer { usage: Some(usage), ..Answer::default() }),
-        }))
-    }
-
-    #[test]
-    fn rates_and_the_time_left_follow_the_events() {
-        let mut tally = Tally::new(1000, 100, 0, true);
-        for row in 0..100 {
-            tally.on(&Event::Committed(&answered(row)), Duration::from_millis(100 * row));
-        }
-        assert_eq!((tally.now.ok, tally.now.left(), tally.now.usage.total_tokens), (200, 800, 1000));
-        assert_eq!(tally.now.cost, Some(50.0));
-        assert!((tally.now.rows_per_second - 10.0).abs() < 0.5, "{}", tally.now.rows_per_second);
-        assert!(tally.now.time_left().is_some_and(|left| (75..90).contains(&left.as_secs())));
-        let outage = DispatchState { held_by: Some(Bottleneck::Outage), ..DispatchState::default() };
-        tally.on(&Event::State(outage), Duration::from_secs(10));
-        assert_eq!(tally.now.time_left(), None);
-    }
-    #[test]
-    fn a_pause_is_met_and_is_not_part_of_the_rate_after_it() {
-        let mut tally = Tally::new(1000, 0, 0, true);
-        for row in 0..100 {
-            tally.on(&Event::Committed(&answered(row)), Duration::from_millis(100 * row));
-        }
-        let state = |held_by| Event::State(DispatchState { held_by, ..DispatchState::default() });
-        tally.on(&state(Some(Bottleneck::Pause)), Duration::from_secs(10));
-        tally.on(&state(Some(Bottleneck::Pause)), Duration::from_secs(610));
-        assert_eq!((tally.now.rows_per_second, tally.now.time_left()), (0.0, None));
-        tally.on(&state(None), Duration::from_secs(611));
-        for row in 0..100 {
-            tally.on(&Event::Committed(&answered(row)), Duration::from_millis(611_000 + 100 * row));
-        }
-        assert!((tally.now.rows_per_second - 10.0).abs() < 0.5, "{}", tally.now.rows_per_second);
-        assert_eq!(tally.now.measured_for.as_secs(), 9);
-        assert_eq!(tally.now.met.words(), ["pause"]);
-    }
-}
+mod tests;

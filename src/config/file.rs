@@ -9,6 +9,7 @@ use toml::Value;
 
 use crate::config::input_section::InputSection;
 use crate::config::one_or_many::OneOrMany;
+use crate::config::pack_section::PackSection;
 use crate::config::patterns::{DURATION, concurrency};
 use crate::config::text_sections::{DigestSection, MergeSection, SplitSection};
 use crate::config::words::{optional_word, word};
@@ -55,6 +56,9 @@ pub struct JobFile {
     pub glossary: GlossarySection,
     /// Notifications when a run starts, ends or stops.
     pub notify: Option<NotifySection>,
+    /// Lets short rows travel together, where requests are what is limited.
+    #[serde(default)]
+    pub pack: PackSection,
     /// Cuts long texts into pieces, each of which is a request of its own.
     pub split: Option<SplitSection>,
     /// With `combine = "merge"`: one more request for each row, over the answers to its pieces.

@@ -29,6 +29,7 @@ mod notify;
 pub mod one_or_many;
 pub mod orders;
 pub mod overlay;
+pub mod pack_section;
 mod patterns;
 pub mod resolve;
 pub mod text_sections;

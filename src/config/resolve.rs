@@ -6,6 +6,7 @@ mod bounds;
 mod files;
 mod looking;
 mod lookups;
+mod packing;
 mod splitting;
 mod values;
 
@@ -34,6 +35,7 @@ pub use files::input as input_alone;
 use files::{format_of, input, output};
 use looking::without_sending;
 pub use lookups::Lookups;
+use packing::pack;
 use splitting::{digest, merge, split};
 
 /// The model for a question that names none: the one that the vendor's guide recommends. A job must name its model, because
@@ -115,6 +117,7 @@ fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<J
             terms: file.glossary.terms.map(PathBuf::from),
             memory: file.glossary.memory.map(PathBuf::from),
         },
+        pack: pack(file.pack, layers)?,
         merge: merge(file.merge, file.split.as_ref(), layers)?,
         split: file.split.map(|section| split(section, layers)).transpose()?,
         digest: file.digest.map(|section| digest(section, layers)).transpose()?,

@@ -48,7 +48,7 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
                 turns.push(json!({ "role": "assistant", "content": text, "partial": true }));
             }
             // The steps of a part begin after these.
-            Asks::Halve | Asks::Gaps | Asks::Part | Asks::Merge => {}
+            Asks::Halve | Asks::Gaps | Asks::Part | Asks::Merge | Asks::Alone => {}
         }
     }
     body.insert("messages".to_owned(), Value::Array(turns));

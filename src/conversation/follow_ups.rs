@@ -20,6 +20,8 @@ pub struct FollowUps {
     pub halve: u64,
     /// For further groups of parts that were more than fit into one request.
     pub merge: u64,
+    /// For rows of packs whose answers were not one for one.
+    pub alone: u64,
 }
 
 impl FollowUps {
@@ -32,6 +34,7 @@ impl FollowUps {
             Asks::Continue => &mut self.rest,
             Asks::Halve | Asks::Gaps | Asks::Part => &mut self.halve,
             Asks::Merge => &mut self.merge,
+            Asks::Alone => &mut self.alone,
         };
         *kind += requests;
     }
@@ -45,6 +48,7 @@ impl FollowUps {
             rest: self.rest + others.rest,
             halve: self.halve + others.halve,
             merge: self.merge + others.merge,
+            alone: self.alone + others.alone,
         }
     }
 
@@ -58,6 +62,7 @@ impl FollowUps {
             (self.rest, counted(self.rest, "continuation")),
             (self.halve, format!("{} for parts of pieces", count(self.halve))),
             (self.merge, format!("{} for groups of parts", count(self.merge))),
+            (self.alone, format!("{} for rows of failed packs", count(self.alone))),
         ];
         all.into_iter().filter(|(requests, _)| *requests > 0).map(|(_, words)| words).collect()
     }

@@ -37,6 +37,7 @@ use crate::schema::AnswerSchema;
 use calls::ToolCall;
 pub use parts::LOST_PARAGRAPHS;
 use parts::asked;
+use step::of_its_own;
 pub use step::{Asks, Step};
 
 /// The most tool calls of one answer that are run: each is a process.
@@ -129,6 +130,7 @@ pub enum Cut {
 impl ConversationRules {
     /// The meaning of an answer for a row with this first request and these steps.
     pub fn after(&self, first: &ChatRequest, steps: &[Step], answer: Answer) -> Turn {
+        let steps = of_its_own(steps);
         match groups::of_group(first, steps) {
             Ok((group, own)) => match self.after_group(&group, own, answer) {
                 Turn::Answered(answer) => match groups::after_group(first, steps, &answer) {
@@ -278,6 +280,10 @@ impl ConversationRules {
 
     /// How a row with these stored steps continues; the last of them has not been followed.
     pub fn resume(&self, first: &ChatRequest, steps: &[Step]) -> Resumed {
+        let steps = of_its_own(steps);
+        if steps.is_empty() {
+            return Resumed::Ask(Box::new(first.clone()));
+        }
         let group = groups::of_group(first, steps);
         let asked = match group.as_ref().map_err(Clone::clone).and_then(|(first, own)| asked(first, own)) {
             Ok(asked) => asked,
@@ -312,7 +318,8 @@ impl ConversationRules {
         if !sent.stream && self.transport != Transport::Whole {
             return Cut::ByStream;
         }
-        let (Some(partial), Ok((group, steps))) = (partial, groups::of_group(first, steps)) else {
+        let (Some(partial), Ok((group, steps))) = (partial, groups::of_group(first, of_its_own(steps)))
+        else {
             return Cut::Failed;
         };
         let first = &*group;

@@ -10,8 +10,16 @@ pub struct Step {
     /// Why the row continues after it.
     pub asks: Asks,
     /// The text that the next request adds: the result of each tool call, or the fault to repair; empty while the tools have
-    /// not been run. Before a part of a piece: what is wrong with the answer, as its code and its words.
+    /// not been run. Before a part of a piece, and after a pack: what is wrong with the
+    /// answer, as its code and its words.
     pub results: Vec<String>,
+}
+
+/// The steps of a row without the pack in which it travelled first: that is no turn of its conversation, which begins with its
+/// own request.
+pub(super) fn of_its_own(steps: &[Step]) -> &[Step] {
+    let packs = steps.iter().take_while(|step| step.asks == Asks::Alone).count();
+    &steps[packs..]
 }
 
 impl Step {
@@ -41,10 +49,12 @@ pub enum Asks {
     Part,
     /// The answer is that to a group of parts, and the next group is asked.
     Merge,
+    /// The answer is that to a pack of rows and was not one for one, and the row is asked alone.
+    Alone,
 }
 
 impl Asks {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Tools,
         Self::Repair,
         Self::Grow,
@@ -53,6 +63,7 @@ impl Asks {
         Self::Gaps,
         Self::Part,
         Self::Merge,
+        Self::Alone,
     ];
 
     /// Whether another part of the piece is asked next.
@@ -71,6 +82,7 @@ impl Asks {
             Self::Gaps => "gaps",
             Self::Part => "part",
             Self::Merge => "merge",
+            Self::Alone => "alone",
         }
     }
 

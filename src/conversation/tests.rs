@@ -231,3 +231,29 @@ fn a_row_that_was_cut_continues_as_a_stream_after_a_kill_too() {
     let whole = ConversationRules { transport: Transport::Whole, ..ConversationRules::default() };
     assert!(!streams(&whole, Asks::Continue));
 }
+
+#[test]
+fn a_pack_whose_answer_was_not_used_is_no_turn_of_a_row() {
+    let first = first(json!({}));
+    let alone = Step {
+        answer: answer_of("[[1]] a"),
+        asks: Asks::Alone,
+        results: vec!["pack_marks".into(), "marks".into()],
+    };
+    let steps = [alone.clone()];
+    let rules = with_schema();
+    let resumed = match rules.resume(&first, &steps) {
+        Resumed::Ask(request) => *request,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((resumed.body, resumed.fingerprint), (first.body.clone(), first.fingerprint));
+    let Turn::Ask(repair, request) = rules.after(&first, &steps, answer_of("no JSON")) else { panic!() };
+    assert_eq!(repair.asks, Asks::Repair);
+    assert_eq!(
+        body(&request)["messages"].as_array().expect("turns").len(),
+        3,
+        "its question, answer and repair"
+    );
+    let Resumed::Ask(again) = rules.resume(&first, &[alone, repair]) else { panic!() };
+    assert_eq!(body(&again), body(&request));
+}

@@ -1,7 +1,7 @@
 //! Whether the answer to a piece is whole, and how the piece is asked again if not.
 
 use super::parts::{Accepted, PendingRequest, asked};
-use super::step::Step;
+use super::step::{Step, of_its_own};
 use super::{ConversationRules, Turn, no_body, unfit};
 use crate::job::split::OnMismatch;
 use crate::outcome::{Answer, Fault, Flaw};
@@ -29,6 +29,7 @@ impl ConversationRules {
 
     /// How a row continues after an answer without a text, which was paid for; `None` if it does not.
     pub fn emptied(&self, first: &ChatRequest, steps: &[Step], answer: &Answer) -> Option<Turn> {
+        let steps = of_its_own(steps);
         self.divided(first, steps, &asked(first, steps).ok()?, answer)
     }
 

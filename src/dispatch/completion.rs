@@ -17,7 +17,7 @@ use super::work::Work;
 use crate::conversation::{Cut, Step, Turn};
 use crate::endpoint::Endpoint;
 use crate::failpoint::meet;
-use crate::note::{Outcome, SendTime};
+use crate::note::{Outcome, PackPlace, SendTime};
 use crate::outcome::{Answer, Fault, FaultKind};
 
 /// The number of ends over which the share of throttled ones is measured, and the share up to which a row that is throttled
@@ -39,7 +39,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let quick = self.dispatcher.window.is_quick(latency);
         let bill = Bill::of(&reply, &work.request, &flight, quick);
         self.dispatcher.budget.settle(flight.reservation, &bill);
-        let sent = SendTime { at: flight.at, latency, worst: flight.reservation };
+        let sent = SendTime { at: flight.at, latency, worst: flight.reservation, pack: PackPlace::ALONE };
         let end = SentRequest { order: flight.order, sent, cost: bill.cost, reserved: bill.reserved };
         match reply {
             Ok(answer) => self.answered(work, answer, end, flight.ticket, now),

@@ -29,6 +29,7 @@ pub mod limits;
 pub mod notify;
 mod output;
 pub mod over;
+pub mod pack;
 pub mod period;
 pub mod price;
 mod rehearsed_names;
@@ -53,6 +54,7 @@ use limits::{Caps, Concurrency, Quotas, Rates};
 use notify::Notify;
 pub use output::Output;
 use over::{DigestRequest, PartsRequest};
+use pack::PackSettings;
 use period::CapPeriod;
 use price::Price;
 use rehearsed_names::simulated;
@@ -105,6 +107,8 @@ pub struct Job {
     pub notify: Option<Notify>,
     /// The glossary and sample translations for qwen-mt.
     pub glossary: GlossaryFiles,
+    /// How short rows travel together, if they do.
+    pub pack: Option<PackSettings>,
     /// How each row's text is cut into pieces, if it is.
     pub split: Option<Split>,
     /// The request over the answers to a row's pieces, if there is one.

@@ -42,7 +42,7 @@ impl Reader {
     pub fn days(&self) -> Result<Vec<Day>, JournalError> {
         let ends = self.ends()?;
         let sql = format!(
-            "SELECT date(sent_at, 'unixepoch', 'localtime'), count(*), coalesce(sum(total_tokens), 0), sum(cost)
+            "SELECT date(sent_at, 'unixepoch', 'localtime'), CAST(round(sum(requests)) AS INTEGER), coalesce(sum(total_tokens), 0), sum(cost)
              FROM ({ends}) GROUP BY 1 ORDER BY 1"
         );
         self.all(&sql, [], |row| {
@@ -113,8 +113,10 @@ impl Reader {
     fn ends(&self) -> Result<String, JournalError> {
         let counts = self.what_counts()?;
         let columns = "sent_at, total_tokens, cost, reserved_cost, reserved_tokens";
+        // Of a request with several rows, each has a part.
         Ok(format!(
-            "SELECT {columns} FROM steps WHERE {counts} UNION ALL SELECT {columns} FROM faults WHERE {counts}"
+            "SELECT {columns}, 1.0 / packed AS requests FROM steps WHERE {counts}
+             UNION ALL SELECT {columns}, 1.0 FROM faults WHERE {counts}"
         ))
     }
 

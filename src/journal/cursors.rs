@@ -152,7 +152,7 @@ fn result_sql(position: &str, from: &str, condition: &str) -> String {
         "SELECT {position}, e.status, e.attempts, e.cost, e.error_code, e.error, s.latency_ms, s.prompt_tokens,
              s.completion_tokens, s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model,
              s.request_id, s.tool_calls, s.reasoning, s.response, s.step, e.shares, e.entry, {},
-             coalesce(s.simulated, 0), e.fingerprint
+             coalesce(s.simulated, 0), e.fingerprint, s.packed
          FROM {from} LEFT JOIN entries o ON o.entry = e.shares LEFT JOIN steps s ON s.step = coalesce(e.answer, o.answer)
          WHERE {position} >= ?1 {condition} ORDER BY 1 LIMIT ?2",
         result_is_whole(),
@@ -244,6 +244,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
         cost: if shared { Some(0.0) } else { row.get(3)? },
         attempts: (attempts > 0 || shared).then_some(attempts),
         latency_ms: row.get(6)?,
+        packed: row.get(24)?,
         status,
         error_code: if status == Status::Failed { row.get(4)? } else { None },
         error: if status == Status::Failed { row.get(5)? } else { None },

@@ -51,6 +51,8 @@ pub(super) fn end(
         (Outcome::Continue(step), Some(sent)) => {
             store_step(transaction, row, (&step.answer, ended), (sent, Some(step)), answers)
         }
+        // The fault of a request is one, however many rows it had.
+        (_, Some(sent)) if !sent.pack.counts() => Ok(()),
         (ending, Some(sent)) => {
             ending.fault().map_or(Ok(()), |fault| store_fault(transaction, entry, (fault, ended), sent))
         }
@@ -128,9 +130,9 @@ fn store_step(
     let usage = answer.usage.as_ref();
     let sql = "INSERT INTO steps (entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens,
              cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response,
-             cost, next, results, step, simulated, reserved_cost, reserved_tokens, seal)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19, ?20, ?21, ?22,
-             sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?20, ?21, ?22))";
+             cost, next, results, step, simulated, reserved_cost, reserved_tokens, packed, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19, ?20, ?21, ?22, ?23,
+             sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?20, ?21, ?22, ?23))";
     let (reserved_cost, reserved_tokens) = reserved(ended);
     let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
     statement.execute(params![
@@ -157,6 +159,7 @@ fn store_step(
         answer.simulated,
         reserved_cost,
         reserved_tokens,
+        sent.pack.rows,
     ])?;
     *answers += 1;
     Ok(())
@@ -181,9 +184,9 @@ fn store_fault(
     sent: SendTime,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO faults (entry, sent_at, latency_ms, kind, status, code, message, request_id, total_tokens,
-             evidence, cost, simulated, reserved_cost, reserved_tokens, seal)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-             sealed(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?11, ?12, ?13, ?14))";
+             evidence, cost, simulated, reserved_cost, reserved_tokens, packed, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+             sealed(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?11, ?12, ?13, ?14, ?15))";
     let (reserved_cost, reserved_tokens) = reserved(ended);
     let mut statement = transaction.prepare_cached(sql)?;
     let written = statement.execute(params![
@@ -201,6 +204,7 @@ fn store_fault(
         fault.simulated,
         reserved_cost,
         reserved_tokens,
+        sent.pack.rows,
     ]);
     written.map(drop)
 }

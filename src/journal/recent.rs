@@ -1,5 +1,6 @@
 //! Recent requests and present rates: a bounded look from the end.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use super::JournalError;
@@ -70,28 +71,43 @@ impl Reader {
     ) -> Result<Vec<(SystemTime, Option<u64>)>, JournalError> {
         let from = seconds(now) - span.as_secs_f64();
         let mut sent = Vec::new();
+        let mut packs = HashMap::new();
         // Steps and faults are stored nearly in the order of their ends: past some that ended before that time began,
         // none was sent within it. A few refusals of the first rows are held back until they can be judged.
         for sql in [
-            "SELECT sent_at, latency_ms, total_tokens FROM steps ORDER BY step DESC",
+            "SELECT sent_at, latency_ms, total_tokens, packed FROM steps ORDER BY step DESC",
             "SELECT sent_at, latency_ms,
-                 coalesce(total_tokens, CASE WHEN kind IN ('throttled', 'unreachable') THEN 0 END)
+                 coalesce(total_tokens, CASE WHEN kind IN ('throttled', 'unreachable') THEN 0 END), 1
              FROM faults ORDER BY fault DESC",
         ] {
             let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
             let mut rows = statement.query([]).map_err(self.failed())?;
             let mut ended_before = 0;
             while let Some(row) = rows.next().map_err(self.failed())? {
-                let read =
-                    || Ok((row.get::<_, f64>(0)?, row.get::<_, f64>(1)?, row.get::<_, Option<u64>>(2)?));
-                let (at, latency, tokens) = read().map_err(self.failed())?;
+                let read = || {
+                    let tokens: Option<u64> = row.get(2)?;
+                    Ok((row.get::<_, f64>(0)?, row.get::<_, f64>(1)?, tokens, row.get::<_, u32>(3)?))
+                };
+                let (at, latency, tokens, packed) = read().map_err(self.failed())?;
                 ended_before += u32::from(at + latency / 1000.0 < from - 5.0);
                 if ended_before > HELD_BACK {
                     break;
                 }
-                if at >= from {
-                    sent.push((time(at), tokens));
+                if at < from {
+                    continue;
                 }
+                // The rows of one request were sent at one time, and each has a share of its tokens.
+                if packed > 1
+                    && let Some(request) = packs.get(&at.to_bits())
+                {
+                    let (_, all): &mut (SystemTime, Option<u64>) = &mut sent[*request];
+                    *all = all.zip(tokens).map(|(one, other)| one.saturating_add(other));
+                    continue;
+                }
+                if packed > 1 {
+                    packs.insert(at.to_bits(), sent.len());
+                }
+                sent.push((time(at), tokens));
             }
         }
         sent.sort_by_key(|(at, _)| *at);

@@ -24,9 +24,10 @@ pub(super) const VERSION: i32 = 1;
 ///   spending. `error`: why it has failed; of an answer, its warnings as a JSON array. `out`: 1 while the row may be on its way, of a row that had an entry before. `tries`: what counts against the
 ///   row's allowance; `attempts`: requests sent. `answer` is the step that holds the answer; `shares` the entry whose answer a
 ///   duplicate shares.
-/// `steps`: every paid answer. `next` is why the row continued after it (null: it ended the row), `results` what that adds to the
+/// `steps`: every paid answer. Of a request with `packed` rows each has its own, with its share of what was used; a fault is with the
+///   first of them alone. `next` is why the row continued after it (null: it ended the row), `results` what that adds to the
 ///   next request, as a JSON array of texts; of an answer to a piece, what it lacks: a code and its words. `faults`: every request that brought none. Of both, `cost` is that of the one
-///   request; `reserved_cost` and `reserved_tokens` what it may have cost beyond what is known; null where all is known.
+///   request, the row's share where it had several; `reserved_cost` and `reserved_tokens` what it may have cost beyond what is known; null where all is known.
 /// `runs`: `handed_out` is the first position of the present pass that has certainly not been sent; `last_at` the time of the
 ///   last commit; `in_doubt` counts the rows that were out when the run before this one was killed; `out_cost` and `out_tokens`
 ///   are the most that requests may cost whose ends the run has not stored (yet); `longest_answer` is in tokens.
@@ -66,6 +67,7 @@ CREATE TABLE steps (
     entry INTEGER NOT NULL,
     sent_at REAL NOT NULL,
     latency_ms INTEGER NOT NULL,
+    packed INTEGER NOT NULL DEFAULT 1,
     prompt_tokens INTEGER,
     completion_tokens INTEGER,
     total_tokens INTEGER,
@@ -91,6 +93,7 @@ CREATE TABLE faults (
     entry INTEGER NOT NULL,
     sent_at REAL NOT NULL,
     latency_ms INTEGER NOT NULL,
+    packed INTEGER NOT NULL DEFAULT 1,
     kind TEXT NOT NULL,
     status INTEGER,
     code TEXT NOT NULL,

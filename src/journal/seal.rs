@@ -26,7 +26,7 @@ macro_rules! seal_sql {
                  s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model, s.request_id,
                  s.tool_calls, s.reasoning, s.response, s.cost, s.next, ",
             $results,
-            ", s.simulated, s.reserved_cost, s.reserved_tokens)"
+            ", s.simulated, s.reserved_cost, s.reserved_tokens, s.packed)"
         )
     };
 }
@@ -34,7 +34,7 @@ macro_rules! seal_sql {
 /// The seal of a fault: over what sums and reports are made of.
 const SEAL_OF_FAULT: &str =
     "sealed(entry, sent_at, latency_ms, kind, status, code, message, total_tokens, cost, simulated,
-         reserved_cost, reserved_tokens)";
+         reserved_cost, reserved_tokens, packed)";
 
 /// The seal of a run.
 const SEAL_OF_RUN: &str =

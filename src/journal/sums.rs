@@ -33,7 +33,7 @@ impl Sums {
         if ended.sent.is_none() {
             return;
         }
-        self.requests += 1;
+        self.requests += u64::from(ended.counts());
         self.simulated |= ended.ending.is_simulated();
         self.cost += ended.cost.unwrap_or(0.0);
         self.reserved += ended.reserved;
@@ -43,8 +43,8 @@ impl Sums {
                 self.answers += 1;
                 self.longest_answer = self.longest_answer.max(answer.length());
             }
-            None if throttled => self.throttled += 1,
-            None => self.faults += 1,
+            None if throttled => self.throttled += u64::from(ended.counts()),
+            None => self.faults += u64::from(ended.counts()),
         }
         self.usage.count(&ended.ending.usage().unwrap_or_default());
     }

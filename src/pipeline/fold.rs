@@ -211,6 +211,7 @@ fn sums(results: &[RowResult]) -> RowResult {
             (one, other) => Some(one.unwrap_or(0) + other.unwrap_or(0)),
         };
         sum.latency_ms = sum.latency_ms.max(result.latency_ms);
+        sum.packed = sum.packed.max(result.packed);
         if let Some(answer) = &result.answer {
             add_answer(&mut sum.answer, answer);
         }

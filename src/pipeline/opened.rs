@@ -220,6 +220,7 @@ impl Opened {
             is_marked: output.bom.unwrap_or(manner.is_some_and(|manner| manner.is_marked)),
             fields: self.fields.clone(),
             further: FurtherColumns {
+                packed: self.job.pack.is_some(),
                 warnings: self.gives_warnings(),
                 pieces: match self.job.split.as_ref().map(|split| split.combine) {
                     None => PieceColumns::None,

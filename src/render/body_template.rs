@@ -11,6 +11,7 @@ use super::request_settings::{self, Common};
 use super::{estimate, fingerprint};
 use crate::diagnostic::Diagnostic;
 use crate::request::ChatRequest;
+use crate::tokens::text_tokens;
 
 /// How many choices of values may have a body template. Requests of any further choices are built without one.
 const MOST_TEMPLATES: usize = 64;
@@ -66,7 +67,7 @@ impl BodyTemplate {
         }
         let sent = Gaps::of(&request_settings::bytes(&body).ok()?, count)?;
         let canonical = Gaps::of(&fingerprint::canonical(&body), count)?;
-        let gaps: f64 = (0..count).map(|index| estimate::text_tokens(&gap(index))).sum();
+        let gaps: f64 = (0..count).map(|index| text_tokens(&gap(index))).sum();
         Some(Self { common, body: sent, canonical, other_tokens: estimate::prompt(&body) - gaps })
     }
 
@@ -78,7 +79,7 @@ impl BodyTemplate {
     pub(super) fn request(&self, texts: &[String]) -> Result<ChatRequest, Diagnostic> {
         self.common.text_rules.hold(texts.iter().map(String::as_str))?;
         let written: Vec<Vec<u8>> = texts.iter().map(|text| written(text)).collect();
-        let tokens: f64 = texts.iter().map(|text| estimate::text_tokens(text)).sum();
+        let tokens: f64 = texts.iter().map(|text| text_tokens(text)).sum();
         let fingerprint = fingerprint::of_bytes(&self.canonical.filled(&written));
         Ok(self.common.request(self.body.filled(&written), fingerprint, self.other_tokens + tokens))
     }

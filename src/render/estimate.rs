@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::media;
 use crate::job::facts::ModelInfo;
 use crate::request::Estimate;
+use crate::tokens::text_tokens;
 
 /// The assumed maximum length of an answer when neither the request nor the model table gives one.
 const UNKNOWN_MAX_OUTPUT_TOKENS: u64 = 8_192;
@@ -94,25 +95,6 @@ fn tokens(value: &Value) -> f64 {
 /// The approximate tokens of a text that is to be cut into pieces, or of one of them.
 pub fn tokens_of_piece(text: &str) -> u64 {
     text_tokens(text).ceil() as u64
-}
-
-/// About one token for three and a half ASCII characters, half a token for a two-byte character (Cyrillic, Arabic), and one
-/// for a character of three or four bytes (Chinese, Japanese, Korean). The vendor's page on rate limits assumes 1.5 for a
-/// Chinese character; with real text, its tokenizers need less than one.
-pub(super) fn text_tokens(text: &str) -> f64 {
-    if text.is_ascii() {
-        return text.len() as f64 / 3.5;
-    }
-    let (mut one, mut two, mut more) = (0_u32, 0_u32, 0_u32);
-    for byte in text.bytes() {
-        match byte {
-            0..=0x7f => one += 1,
-            0xc0..=0xdf => two += 1,
-            0xe0.. => more += 1,
-            _ => {}
-        }
-    }
-    f64::from(one) / 3.5 + f64::from(two) * 0.5 + f64::from(more)
 }
 
 #[cfg(test)]

@@ -27,11 +27,13 @@ pub const ANSWER_COLUMNS: [&str; 17] = [
 ];
 
 /// The names of the columns that follow them in jobs that have something for them.
-const FURTHER_COLUMNS: [&str; 4] = ["warnings", "piece", "pieces", "pieces_failed"];
+const FURTHER_COLUMNS: [&str; 5] = ["packed", "warnings", "piece", "pieces", "pieces_failed"];
 
 /// Which further columns an output has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FurtherColumns {
+    /// Whether rows can travel together.
+    pub packed: bool,
     /// Whether answers can have warnings.
     pub warnings: bool,
     /// Those for the pieces of rows.
@@ -70,6 +72,7 @@ pub(super) enum AnswerColumn {
     Status,
     ErrorCode,
     Error,
+    Packed,
     Warnings,
     Piece,
     Pieces,
@@ -102,7 +105,7 @@ pub(super) enum AnswerValue<'a> {
 }
 
 impl AnswerColumn {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::Response,
         Self::Reasoning,
         Self::ToolCalls,
@@ -120,6 +123,7 @@ impl AnswerColumn {
         Self::Status,
         Self::ErrorCode,
         Self::Error,
+        Self::Packed,
         Self::Warnings,
         Self::Piece,
         Self::Pieces,
@@ -128,8 +132,9 @@ impl AnswerColumn {
 
     /// The answer columns of an output, in order.
     pub(super) fn all(further: FurtherColumns) -> impl Iterator<Item = Self> {
-        let FurtherColumns { warnings, pieces } = further;
+        let FurtherColumns { packed, warnings, pieces } = further;
         Self::ALL.into_iter().filter(move |column| match column {
+            Self::Packed => packed,
             Self::Warnings => warnings,
             Self::Piece => pieces == PieceColumns::Numbers,
             Self::Pieces => pieces != PieceColumns::None,
@@ -154,6 +159,7 @@ impl AnswerColumn {
             | Self::ReasoningTokens
             | Self::Attempts
             | Self::LatencyMs
+            | Self::Packed
             | Self::Piece
             | Self::Pieces
             | Self::PiecesFailed => AnswerKind::Integer,
@@ -198,6 +204,7 @@ impl AnswerColumn {
             Self::Error => result.error.as_deref().map_or(AnswerValue::Null, AnswerValue::Text),
             Self::Warnings if result.warnings.is_empty() => AnswerValue::Null,
             Self::Warnings => AnswerValue::Texts(&result.warnings),
+            Self::Packed => count(result.packed.map(u64::from)),
             Self::Piece => count(result.pieces.number),
             Self::Pieces => count(result.pieces.count),
             Self::PiecesFailed => count(result.pieces.failed),
@@ -221,10 +228,11 @@ mod tests {
     fn every_answer_column_goes_by_the_name_at_its_place() {
         assert!(AnswerColumn::all(FurtherColumns::default()).map(AnswerColumn::name).eq(ANSWER_COLUMNS));
         let of = |warnings, pieces| {
-            let further = AnswerColumn::all(FurtherColumns { warnings, pieces }).skip(ANSWER_COLUMNS.len());
+            let further = AnswerColumn::all(FurtherColumns { packed: warnings, warnings, pieces })
+                .skip(ANSWER_COLUMNS.len());
             further.map(AnswerColumn::name).collect::<Vec<_>>()
         };
-        assert_eq!(of(true, PieceColumns::Counts), ["warnings", "pieces", "pieces_failed"]);
+        assert_eq!(of(true, PieceColumns::Counts), ["packed", "warnings", "pieces", "pieces_failed"]);
         assert_eq!(of(false, PieceColumns::Numbers), ["piece", "pieces"]);
         assert_eq!(AnswerColumn::ToolCalls.name(), "tool_calls");
         assert_eq!(AnswerColumn::LatencyMs.name(), "latency_ms");

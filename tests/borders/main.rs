@@ -38,6 +38,7 @@ const NOUNS: &[&str] = &[
     "kin",
     "note",
     "outcome",
+    "packs",
     "pieces",
     // A clock and nothing else: how long to wait.
     "patience",
@@ -51,6 +52,7 @@ const NOUNS: &[&str] = &[
     "secrets",
     "tally",
     "text",
+    "tokens",
     "toolbox",
 ];
 /// May be named by everything that is not a noun: the time of day.
@@ -90,7 +92,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tempfile", &["write/atomic.rs"]),
     (
         "blake3",
-        &["read/record.rs", "read/documents/", "render/fingerprint.rs", "journal/seal.rs", "simulator/"],
+        &[
+            "packs/text.rs",
+            "read/record.rs",
+            "read/documents/",
+            "render/fingerprint.rs",
+            "journal/seal.rs",
+            "simulator/",
+        ],
     ),
     ("annotate_snippets", &["diagnostic.rs"]),
     ("http_body_util", &["simulator/"]),

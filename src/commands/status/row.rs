@@ -247,6 +247,10 @@ fn in_a_line(step: &Step) -> String {
         Asks::Gaps => format!("asked again between what has to stay ({result}): {answer}"),
         Asks::Part => format!("the answer to a part: {answer}"),
         Asks::Merge => format!("the answer to a group of parts: {answer}"),
+        Asks::Alone => {
+            let reason = step.results.last().map_or("it was not one for one", String::as_str);
+            format!("a pack of rows, whose answer was not used: {reason}")
+        }
     }
 }
 

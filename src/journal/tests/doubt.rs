@@ -80,7 +80,12 @@ fn only_the_last_run_leaves_doubts() {
 }
 
 fn sent(row: RowKey, at: SystemTime, latency: u64, ending: Outcome) -> JournalEvent {
-    let sent = Some(SendTime { at, latency: Duration::from_secs(latency), worst: Reserve::NOTHING });
+    let sent = Some(SendTime {
+        at,
+        latency: Duration::from_secs(latency),
+        worst: Reserve::NOTHING,
+        pack: PackPlace::ALONE,
+    });
     JournalEvent::Ended(Box::new(RequestEnd { sent, ..RequestEnd::unsent(row, 0, ending) }))
 }
 
@@ -124,4 +129,33 @@ fn a_fault_that_was_held_back_does_not_hide_the_last_minute() {
         sent(row(0, 0), before(100), 1, Outcome::Failed(fault())),
     ]);
     assert_eq!(desk.reader().sent_within(MINUTE, now()).unwrap(), [(before(10), Some(0))]);
+}
+
+#[test]
+fn a_request_of_several_rows_is_one_of_the_last_minute_and_of_its_run() {
+    let desk = Desk::new();
+    let at = now() - Duration::from_secs(10);
+    let packed = |position: u64, ending: Outcome| {
+        let pack = PackPlace { rows: 3, number: position as u32 };
+        let latency = Duration::from_secs(1);
+        let sent = Some(SendTime { at, latency, worst: Reserve::NOTHING, pack });
+        JournalEvent::Ended(Box::new(RequestEnd {
+            sent,
+            ..RequestEnd::unsent(rows(&[0, 1, 2])[position as usize].clone(), 0, ending)
+        }))
+    };
+    let fault = || Fault::new(FaultKind::Throttled, "limit_requests", "");
+    let mut events: Vec<JournalEvent> = (0..3).map(|row| packed(row, Outcome::Retry(fault()))).collect();
+    events.extend((0..3).map(|row| packed(row, Outcome::Answered(answer("a")))));
+    desk.killed_run(events);
+    let reader = desk.reader();
+    assert_eq!(reader.sent_within(MINUTE, now()).unwrap(), [(at, Some(45)), (at, Some(0))]);
+    let run = &reader.runs().unwrap()[0];
+    assert_eq!((run.spent.requests, run.spent.throttled), (2, 1));
+    assert_eq!(reader.days().unwrap()[0].requests, 2);
+    let result = reader.results().at(1).unwrap().unwrap();
+    assert_eq!((result.packed, result.attempts), (Some(3), Some(2)));
+    reader.check_integrity().unwrap();
+    desk.open().connection().execute_batch("UPDATE steps SET packed = 1").unwrap();
+    assert!(desk.reader().check_integrity().is_err(), "it is under the seal");
 }

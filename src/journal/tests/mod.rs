@@ -28,7 +28,7 @@ use super::reader::Reader;
 use super::runs::RunRecord;
 use super::writer::{Committed, EventSender, JournalWriter};
 use crate::beside::with_ending;
-use crate::note::{EntryPart, JournalEvent, Outcome, RequestEnd, RowKey, SendTime};
+use crate::note::{EntryPart, JournalEvent, Outcome, PackPlace, RequestEnd, RowKey, SendTime};
 use crate::outcome::{Answer, Fault, FaultKind, Usage};
 use crate::request::Fingerprint;
 use crate::reserve::Reserve;
@@ -137,7 +137,7 @@ fn named(rows: &[(&str, u8)]) -> Vec<RowKey> {
 
 fn sent_at(second: u64) -> SendTime {
     let at = UNIX_EPOCH + Duration::from_secs(second);
-    SendTime { at, latency: Duration::from_millis(1500), worst: Reserve::NOTHING }
+    SendTime { at, latency: Duration::from_millis(1500), worst: Reserve::NOTHING, pack: PackPlace::ALONE }
 }
 
 fn ended(row: &RowKey, ending: Outcome) -> JournalEvent {

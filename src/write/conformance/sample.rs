@@ -133,6 +133,7 @@ pub(in crate::write) fn answered(response: &str) -> RowResult {
         status: Status::Ok,
         error_code: None,
         error: None,
+        packed: None,
         warnings: vec!["a: one".into(), "b: two, \"three\"".into()],
         pieces: PieceCounts::default(),
     }

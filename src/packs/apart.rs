@@ -1,0 +1,35 @@
+//! The answer to a pack, taken apart: one part for each row, or none at all.
+
+use super::body::{is_translation, text_of};
+use super::refusal::PackRefusal;
+use super::{doubts, lengths, marks};
+use crate::outcome::Answer;
+use crate::request::ChatRequest;
+
+/// The texts that answer the rows of a pack, in their order.
+///
+/// # Errors
+///
+/// Why the answer is not one for one, as far as can be told. None of it is to be used.
+pub fn taken_apart(rows: &[&ChatRequest], answer: &Answer) -> Result<Vec<String>, PackRefusal> {
+    match answer.finish_reason.as_deref() {
+        Some("stop") if answer.tool_calls.is_none() => {}
+        reason => return Err(PackRefusal::Ended(reason.unwrap_or("nothing").to_owned())),
+    }
+    let response = answer.response.as_deref().unwrap_or_default();
+    let parts = marks::parts(response, rows.len()).ok_or(PackRefusal::Marks)?;
+    if let Some(blank) = parts.iter().position(|part| part.is_empty()) {
+        return Err(PackRefusal::Blank(blank + 1));
+    }
+    let texts: Vec<String> = rows.iter().filter_map(|row| text_of(row)).collect();
+    let texts: Vec<&str> = texts.iter().map(|text| text.trim()).collect();
+    if texts.len() != parts.len() {
+        return Err(PackRefusal::Marks);
+    }
+    let translates = rows.first().is_some_and(|row| is_translation(row));
+    doubts::check(&texts, &parts, translates)?;
+    if translates {
+        lengths::check(&texts, &parts)?;
+    }
+    Ok(parts.into_iter().map(str::to_owned).collect())
+}

@@ -1,0 +1,140 @@
+//! What makes it doubtful that each part of an answer is under the mark of its own text.
+
+use std::collections::{HashMap, HashSet};
+
+use super::refusal::PackRefusal;
+use crate::pieces::literals;
+
+/// From how many characters on two equal answers of a chat model are doubtful: labels are short, and rightly equal.
+const LONG_ANSWER: usize = 40;
+
+/// How much the words of another text must weigh more in a translation than those of its own. Languages have words in common,
+/// and a number weighs as much as two words.
+const CROSSED_TRANSLATION: usize = 2;
+
+/// The same in the answer of a chat model, which may be about anything.
+const CROSSED_ANSWER: usize = 6;
+
+/// The weight of a word with a digit.
+const OF_A_NUMBER: usize = 2;
+
+/// Looks for doubts in parts, each beside the text it is to answer.
+pub(super) fn check(texts: &[&str], parts: &[&str], translates: bool) -> Result<(), PackRefusal> {
+    if let Some((one, other)) = doubled(texts, parts, translates) {
+        return Err(PackRefusal::Doubled(one + 1, other + 1));
+    }
+    if translates {
+        for (index, (text, part)) in texts.iter().zip(parts).enumerate() {
+            if let Some(literal) = lost(text, part) {
+                return Err(PackRefusal::Lost(index + 1, literal));
+            }
+        }
+    }
+    match crossed(texts, parts, if translates { CROSSED_TRANSLATION } else { CROSSED_ANSWER }) {
+        Some((part, text)) => Err(PackRefusal::Crossed(part + 1, text + 1)),
+        None => Ok(()),
+    }
+}
+
+/// Two equal parts of texts that differ in more than marks and case.
+fn doubled(texts: &[&str], parts: &[&str], translates: bool) -> Option<(usize, usize)> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    for (index, part) in parts.iter().enumerate() {
+        let Some(before) = seen.insert(part, index) else { continue };
+        let is_long = translates || part.chars().count() >= LONG_ANSWER;
+        if is_long && essence(texts[before]) != essence(texts[index]) {
+            return Some((before, index));
+        }
+    }
+    None
+}
+
+/// The letters and digits of a text; of one without any, the text.
+fn essence(text: &str) -> String {
+    let letters: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    if letters.is_empty() { text.to_owned() } else { letters }
+}
+
+/// What stays as it is in a translation, and is less often in the part than in the text.
+fn lost(text: &str, part: &str) -> Option<String> {
+    let count = |text: &str, literal: &str| text.matches(literal).count();
+    let literals = literals(text);
+    let missing = literals.iter().find(|literal| count(part, literal.text) < count(text, literal.text));
+    missing.map(|literal| literal.text.to_owned())
+}
+
+/// A part that has words of another text that are not in its own, and hardly any of its own.
+fn crossed(texts: &[&str], parts: &[&str], at_least: usize) -> Option<(usize, usize)> {
+    let of_texts: Vec<HashSet<String>> = texts.iter().map(|text| words(text)).collect();
+    let mut holders: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, words) in of_texts.iter().enumerate() {
+        words.iter().for_each(|word| holders.entry(word).or_default().push(index));
+    }
+    let mut foreign = vec![0; texts.len()];
+    for (index, part) in parts.iter().enumerate() {
+        foreign.fill(0);
+        let mut own = 0;
+        for word in words(part) {
+            let weight = weight(&word);
+            match holders.get(word.as_str()) {
+                Some(texts) if texts.contains(&index) => own += weight,
+                Some(texts) => texts.iter().for_each(|text| foreign[*text] += weight),
+                None => {}
+            }
+        }
+        if let Some(text) = foreign.iter().position(|foreign| *foreign >= own + at_least) {
+            return Some((index, text));
+        }
+    }
+    None
+}
+
+fn weight(word: &str) -> usize {
+    if word.contains(|c: char| c.is_ascii_digit()) { OF_A_NUMBER } else { 1 }
+}
+
+/// The words of a text, each once, without single letters.
+fn words(text: &str) -> HashSet<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| word.len() > 1 || is_digit(word)).map(str::to_lowercase).collect()
+}
+
+fn is_digit(word: &str) -> bool {
+    word.len() == 1 && word.contains(|c: char| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_translations_of_different_texts_are_doubtful_and_labels_are_not() {
+        let texts = ["Save the file", "Open the file"];
+        assert_eq!(check(&texts, &["Datei", "Datei"], true), Err(PackRefusal::Doubled(1, 2)));
+        assert_eq!(check(&texts, &["positive", "positive"], false), Ok(()));
+        let long = "A sentence that is long enough to be nobody else's.";
+        assert_eq!(check(&texts, &[long, long], false), Err(PackRefusal::Doubled(1, 2)));
+        assert_eq!(check(&["Save…", "save"], &["Sichern", "Sichern"], true), Ok(()));
+    }
+
+    #[test]
+    fn placeholders_urls_and_tags_are_in_the_translation_of_their_own_text() {
+        let texts = ["Hello {name}", "See https://x.org/a"];
+        let good = ["Bonjour {name}", "Voir https://x.org/a"];
+        assert_eq!(check(&texts, &good, true), Ok(()));
+        let swapped = [good[1], good[0]];
+        assert_eq!(check(&texts, &swapped, true), Err(PackRefusal::Lost(1, "{name}".to_owned())));
+        assert_eq!(check(&texts, &["greeting", "pointer"], false), Ok(()));
+    }
+
+    #[test]
+    fn names_and_numbers_of_another_text_show_that_parts_have_changed_places() {
+        let texts = ["Ann came in 1984", "Bob left in 2003", "No"];
+        let good = ["Ann est venue en 1984", "Bob est parti en 2003", "Non"];
+        assert_eq!(check(&texts, &good, true), Ok(()));
+        let shifted = [good[1], good[0], good[2]];
+        assert_eq!(check(&texts, &shifted, true), Err(PackRefusal::Crossed(1, 2)));
+        // One word that two languages have in common is no sign.
+        assert_eq!(check(&["The app will die", "The file"], &["Ende", "die Datei"], true), Ok(()));
+    }
+}

@@ -1,0 +1,34 @@
+//! Several short rows in one request, and its answer taken apart again.
+//!
+//! Where a service limits requests, and rows are short, most of its tokens stay unused: rows that are asked alike may travel
+//! together. `text` says which may: their bodies differ only in the text of the user's turn. `body` makes one request of theirs,
+//! with each text under a numbered mark of its own line (`marks`); `filling` says how many fit. `apart` takes the answer apart, if
+//! it came back one for one as far as can be told (`doubts`, `lengths`), and `shares` divides what it used. `health` says when
+//! packs fail too often.
+//!
+//! Laws of this room:
+//!
+//! - **Pure**: no clock, no files, no network.
+//! - **A pack is a way of sending.** Each row keeps its own request and its identity; nothing here is stored in its place.
+//! - **What is doubtful is refused**, all of it: a wrong pairing looks like an answer, and nobody would ever find it.
+//! - **Nothing gets lost in a division**: the shares of tokens add up to what the service counted.
+
+mod apart;
+mod body;
+mod doubts;
+mod filling;
+mod health;
+mod lengths;
+mod marks;
+mod refusal;
+pub mod shares;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use apart::taken_apart;
+pub use body::packed;
+pub use filling::{PackForecast, PackRoom, RowSize, forecast};
+pub use health::{PackHealth, PackTrouble};
+pub use refusal::PackRefusal;
+pub use text::{PackKey, PackText};
