@@ -198,6 +198,9 @@ pub struct PreviewArgs {
     /// How many requests to show
     #[arg(short = 'n', long = "requests", value_name = "N", default_value_t = 3)]
     pub requests: u64,
+    /// Print JSON: what would be sent, what it is expected to cost, and the most
+    #[arg(long)]
+    pub json: bool,
     /// Read all documents anew, whatever texts are kept
     #[arg(long)]
     pub reread: bool,

@@ -45,6 +45,7 @@ mod clock;
 mod durable;
 mod failpoint;
 mod kin;
+mod likely;
 mod patience;
 mod regular;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::job::price::Price;
+use crate::likely::LikelyUsage;
 
 /// One chat request, ready to be sent.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct ChatRequest {
     pub fingerprint: Fingerprint,
     /// The tokens that it is expected to use.
     pub estimate: Estimate,
+    /// The tokens that it is likely to use: closer than the estimate, which pacing and caps are based on.
+    pub likely: LikelyUsage,
     /// Its content beyond text, such as images.
     pub media: Media,
     /// Its parts that other requests of the job share: all but the turns and the numbers.
@@ -122,6 +125,7 @@ impl ChatRequest {
             body,
             fingerprint,
             estimate: Estimate::default(),
+            likely: LikelyUsage::default(),
             media: Media::default(),
             shape: Shape::default(),
             stream: false,

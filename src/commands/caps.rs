@@ -79,6 +79,12 @@ impl CapAccount {
         self.next.as_deref().filter(|_| spent)
     }
 
+    /// What the caps leave: money, and tokens.
+    pub(super) fn left(&self) -> (Option<f64>, Option<u64>) {
+        let left = |cap: Cap| Some(self.statuses().iter().find(|status| status.key == cap.key())?.left());
+        (left(Cap::Cost), left(Cap::TotalTokens).map(|tokens| tokens as u64))
+    }
+
     /// One line per cap: its value, what was spent, and what is left.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |cap: &CapStatus| {

@@ -21,20 +21,21 @@ const WORSE: u64 = 2;
 pub(super) struct PlannedWork {
     /// Rows to send.
     pub(super) rows: u64,
-    /// Prompt tokens of them all, by estimate.
-    pub(super) prompt_tokens: u64,
+    /// Tokens of their prompts and answers, as far as expected.
+    pub(super) tokens: u64,
 }
 
 impl PlannedWork {
     /// Of a plan, what is to be sent.
     pub(super) fn of(plan: &Plan) -> Self {
-        let prompt_tokens = plan.estimate.prompt_tokens as f64 * plan.share_to_send();
-        Self { rows: plan.to_send(), prompt_tokens: prompt_tokens.round() as u64 }
+        let likely = plan.cost_estimate.scaled(plan.share_to_send()).likely;
+        let tokens = likely.prompt_tokens + likely.completion_tokens;
+        Self { rows: plan.to_send(), tokens: tokens.round() as u64 }
     }
 
     /// How it will go, as far as the limits let it.
     pub(super) fn course(self) -> Course {
-        let tokens_each = self.prompt_tokens as f64 / self.rows.max(1) as f64;
+        let tokens_each = self.tokens as f64 / self.rows.max(1) as f64;
         Course { left: self.rows, requests_each: 1.0, tokens_each, measured: None }
     }
 }
@@ -213,7 +214,7 @@ mod tests {
         let (job, live_settings) = (job(), LiveSettings::default());
         let begun: Timestamp = "2026-07-03T05:00:00Z".parse().expect("a time");
         let deadline = (begun + SignedDuration::from_mins(60), Cap::Until);
-        let mut deadline_check = DeadlineCheck::new(PlannedWork { rows: 10_000, prompt_tokens: 0 });
+        let mut deadline_check = DeadlineCheck::new(PlannedWork { rows: 10_000, tokens: 0 });
         let mut look = |seconds: u64, ok: u64, rate: f64| {
             let now = begun + SignedDuration::from_secs(seconds as i64);
             deadline_check.look((&job, &live_settings), &snapshot(seconds, ok, rate), now, deadline)
@@ -235,7 +236,7 @@ mod tests {
         let (job, live_settings) = (job(), LiveSettings::default());
         let now: Timestamp = "2026-07-03T05:00:00Z".parse().expect("a time");
         let yesterday = (now - SignedDuration::from_hours(24), Cap::Until);
-        let beginning = PlannedWork { rows: 10_000, prompt_tokens: 0 };
+        let beginning = PlannedWork { rows: 10_000, tokens: 0 };
         let mut deadline_check = DeadlineCheck::new(beginning);
         let said = deadline_check.look((&job, &live_settings), &snapshot(0, 0, 0.0), now, yesterday);
         assert_eq!(

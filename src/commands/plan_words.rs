@@ -1,7 +1,9 @@
 //! What a plan found, in words.
 
 use super::failure::Failure;
+use super::outlook::Outlook;
 use super::warnings;
+use crate::job::Job;
 use crate::journal::reader::Reader;
 use crate::pipeline::Opened;
 use crate::pipeline::plan::Plan;
@@ -69,6 +71,12 @@ pub(super) fn say_plan(plan: &Plan, words: RowWords, retry_failed: bool, screen:
         let (rows, such) = (counted(failed, words.request()), words.request());
         screen.say(&format!("{rows} failed earlier; --retry-failed sends such {such}s again"));
     }
+}
+
+/// Says what a plan is expected to cost, as a run does.
+pub(super) fn say_outlook(outlook: &Outlook, job: &Job, screen: &Screen) {
+    let lines = outlook.line(job).into_iter().chain(outlook.cap_line().filter(|_| !outlook.sends_nothing()));
+    lines.for_each(|line| screen.say(&line));
 }
 
 /// Says what a user should know before a plan is sent. `may_buy_again`: whether answers that lie elsewhere are worth a word.

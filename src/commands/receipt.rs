@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::caps::CapsReport;
 use super::failure::Failure;
+use super::outlook::Outlook;
 use super::summary::ClosingWords;
 use super::time::timestamp;
 use super::usage::TokenFields;
@@ -14,6 +15,7 @@ use crate::clock;
 use crate::finish::Finish;
 use crate::history::{Spent, spent_by};
 use crate::job::price::rounded;
+use crate::journal::matching::Matched;
 use crate::journal::private_mode;
 use crate::journal::reader::Reader;
 use crate::pipeline::PipelineError;
@@ -42,6 +44,8 @@ pub(super) struct Receipt<'a> {
     pub(super) rows: ReceiptRows,
     matched: MatchCounts,
     in_doubt: u64,
+    /// What was expected of the requests when the run began.
+    expected: Option<Outlook>,
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<DigestReport<'a>>,
     pub(super) this_run: RunFigures,
@@ -110,12 +114,19 @@ impl<'a> DigestReport<'a> {
 
 /// What the plan found.
 #[derive(Debug, Default, Serialize)]
-struct MatchCounts {
+pub(super) struct MatchCounts {
     kept: u64,
     moved: u64,
     changed: u64,
     new: u64,
     gone: u64,
+}
+
+impl MatchCounts {
+    pub(super) fn of(matched: &Matched) -> Self {
+        let Matched { kept, moved, changed, new, gone, .. } = *matched;
+        Self { kept, moved, changed, new, gone }
+    }
 }
 
 /// What the run did.
@@ -166,7 +177,7 @@ impl<'a> Receipt<'a> {
     pub(super) fn of(words: &ClosingWords<'a>, reader: &Reader) -> Result<Self, Failure> {
         let &ClosingWords { summary, .. } = words;
         let job = &words.opened.job;
-        let (sent, written, matched) = (&summary.sent, summary.written, &summary.plan.matched);
+        let (sent, written) = (&summary.sent, summary.written);
         let spent = spent_by(&reader.runs()?);
         let fault = sent.reason.fault().filter(|_| summary.pending > 0);
         Ok(Self {
@@ -181,14 +192,9 @@ impl<'a> Receipt<'a> {
             started_at: timestamp(words.begun),
             ended_at: timestamp(clock::now()),
             rows: ReceiptRows::of(words, reader)?,
-            matched: MatchCounts {
-                kept: matched.kept,
-                moved: matched.moved,
-                changed: matched.changed,
-                new: matched.new,
-                gone: matched.gone,
-            },
+            matched: MatchCounts::of(&summary.plan.matched),
             in_doubt: summary.in_doubt,
+            expected: words.outlook.clone(),
             digest: summary.digest.as_ref().map(DigestReport::of),
             this_run: RunFigures::of(&sent.snapshot),
             all_runs: JournalFigures::of(&spent, known_cost(reader, &spent, job.price.is_some())?),

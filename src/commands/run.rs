@@ -104,7 +104,9 @@ impl Startup<'_> {
         check_and_say(&opened, &screen)?;
         let begun = clock::now();
         let lock = &lock;
-        let session = RunSession { args, screen, ask, stop, opened, lock, endpoint, hidden, notifier, begun };
+        let outlook = RefCell::default();
+        let session =
+            RunSession { args, screen, ask, stop, opened, lock, endpoint, hidden, notifier, begun, outlook };
         session.run()
     }
 }
@@ -251,6 +253,7 @@ impl RunSession<'_> {
             summary,
             exit: exit_of(summary),
             allowance: &allowance,
+            outlook: self.outlook.take(),
             finish_reasons: &reader.finish_reasons()?,
             begun: self.begun,
             resume: &resume_command(job),

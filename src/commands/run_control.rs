@@ -223,7 +223,7 @@ mod tests {
             inbox: journal.reader().inbox(1, 0).expect("an inbox"),
             begun: clock(),
             spent: Duration::ZERO,
-            beginning: PlannedWork { rows: 0, prompt_tokens: 0 },
+            beginning: PlannedWork { rows: 0, tokens: 0 },
             snapshots: watch::channel(Snapshot::default()).1,
             earlier: Snapshot::default(),
             ask: watch::channel(StopLevel::None).0,

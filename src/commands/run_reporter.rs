@@ -12,7 +12,8 @@ use super::event_log::Listener;
 use super::limited::shortened;
 use super::metrics::MetricsFile;
 use super::notify::{Notice, Notifier};
-use super::plan_words::{forewarn, say_plan};
+use super::outlook::Outlook;
+use super::plan_words::{forewarn, say_outlook, say_plan};
 use super::run_control::{ControlContext, RunController};
 use crate::api::client::HttpEndpoint;
 use crate::cli::RunArgs;
@@ -48,6 +49,8 @@ pub(super) struct RunSession<'a> {
     /// Sends the notifications.
     pub(super) notifier: &'a RefCell<Notifier>,
     pub(super) begun: SystemTime,
+    /// What is expected of the run, once that is known.
+    pub(super) outlook: RefCell<Option<Outlook>>,
 }
 
 /// Says and shows how a run goes.
@@ -154,12 +157,17 @@ impl Reporter for RunReporter<'_> {
 
     /// Refuses to leave a few rows of the output where there were many, and says what a user should know.
     fn may_begin(&mut self, plan: &Plan, journal: &Reader) -> Result<(), PipelineError> {
-        let RunSession { args, screen, opened, .. } = self.session;
+        let RunSession { args, screen, opened, outlook, .. } = self.session;
         let refused = match shortened(opened, journal) {
             Ok(None) => {
                 // Who starts over wants to pay, and a rehearsal buys nothing.
                 let may_buy_again = !args.fresh && !args.job.simulate;
-                forewarn(opened, plan, journal, may_buy_again, screen).err()
+                let forewarned = forewarn(opened, plan, journal, may_buy_again, screen);
+                let expected =
+                    forewarned.and_then(|()| Outlook::of(opened, plan, Some(journal), clock::timestamp()));
+                expected
+                    .map(|expected| say_outlook(outlook.borrow_mut().insert(expected), &opened.job, screen))
+                    .err()
             }
             Ok(Some(why)) => return Err(PipelineError::Other(why)),
             Err(failure) => Some(failure),

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::caps::{CapAccount, may_be_more};
 use super::failure::Failure;
+use super::outlook::Outlook;
 use super::rehearsed::simulated_line;
 use super::usage::{sum_of_tokens, unknown_finish};
 use crate::api::verdict::help_for;
@@ -51,6 +52,8 @@ pub(super) struct ClosingWords<'a> {
     pub(super) summary: &'a Summary,
     pub(super) exit: Exit,
     pub(super) allowance: &'a CapAccount,
+    /// What was expected when the run began.
+    pub(super) outlook: Option<Outlook>,
     /// Why the answers of the present rows ended: a word, and how many.
     pub(super) finish_reasons: &'a [(String, u64)],
     pub(super) begun: SystemTime,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::languages::Languages;
+use super::lengths::Lengths;
 use super::limits::Rates;
 use super::price::Price;
 
@@ -40,6 +41,8 @@ pub struct ModelInfo {
     pub json_schema: Option<bool>,
     /// The languages it translates between; `None` for a model that does not translate.
     pub languages: Option<Languages>,
+    /// How long prompts and answers are expected to be.
+    pub lengths: Option<&'static Lengths>,
 }
 
 /// Whether a model thinks, and how `enable_thinking` changes that.

@@ -25,6 +25,7 @@ pub mod field_owner;
 pub mod forecast;
 pub mod input_format;
 pub mod languages;
+pub mod lengths;
 pub mod limits;
 pub mod notify;
 mod output;

@@ -22,6 +22,17 @@ pub struct Day {
     pub cost: Option<f64>,
 }
 
+/// Tokens of an answered request, with those of its answers in between.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UsedTokens {
+    /// Of its prompts.
+    pub prompt_tokens: u64,
+    /// Of them, those that came from the service's cache.
+    pub cached_tokens: u64,
+    /// Of its answers.
+    pub completion_tokens: u64,
+}
+
 /// Money and tokens that went to the service.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Bought {
@@ -118,6 +129,32 @@ impl Reader {
             "SELECT {columns}, 1.0 / packed AS requests FROM steps WHERE {counts}
              UNION ALL SELECT {columns}, 1.0 FROM faults WHERE {counts}"
         ))
+    }
+
+    /// What an entry's answers have used; `None` if the service did not report it, or if they are a simulator's and do not
+    /// count.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn used_by(&self, entry: i64) -> Result<Option<UsedTokens>, JournalError> {
+        let columns = "prompt_tokens, cached_tokens, completion_tokens, simulated";
+        let counts = self.what_counts()?;
+        let sql = format!(
+            "SELECT sum(prompt_tokens), coalesce(sum(cached_tokens), 0), sum(completion_tokens)
+             FROM (SELECT {columns} FROM steps WHERE step = (SELECT answer FROM entries WHERE entry = ?1) AND {counts}
+                   UNION ALL SELECT {columns} FROM steps WHERE entry = ?1 AND next IS NOT NULL)
+             HAVING count(*) > 0 AND count(prompt_tokens) = count(*) AND count(completion_tokens) = count(*)"
+        );
+        let mut statement = self.connection().prepare_cached(&sql).map_err(self.failed())?;
+        let used = statement.query_row([entry], |row| {
+            Ok(UsedTokens {
+                prompt_tokens: row.get(0)?,
+                cached_tokens: row.get(1)?,
+                completion_tokens: row.get(2)?,
+            })
+        });
+        used.optional().map_err(self.failed())
     }
 
     /// What counts of runs, answers and faults, as SQL: what a simulator gave only as long as the last run asked one too.

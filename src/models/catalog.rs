@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::languages::Translates;
+use super::lengths;
 use super::lookup::ModelEntry;
 use super::region::Region;
 use super::retired::Retirement;
@@ -19,6 +20,7 @@ impl ModelTable {
             Some(found) => found.info(model),
             None => ModelInfo {
                 unavailable: table.unavailable(model, region).map(Into::into),
+                lengths: Some(lengths::built_in()),
                 ..ModelInfo::default()
             },
         })
@@ -60,6 +62,7 @@ impl ModelEntry<'_> {
             unavailable: self.unavailable(name).map(Into::into),
             json_schema: model.json_schema,
             languages: model.translates.map(Translates::languages),
+            lengths: Some(lengths::built_in()),
         }
     }
 

@@ -5,7 +5,7 @@
 //! variant, a dated snapshot, `-latest`, `-us`, or by a pattern), and its limits and price in one [`Region`], which the host
 //! of the base URL determines (`region.rs`). `catalog.rs` turns that into the job's own types: prices and tiers are
 //! `job::price`, a model's abilities are `job::facts`, and nothing is copied from one form into another on the way.
-//! `languages.toml` holds the languages of the translation models.
+//! `languages.toml` holds the languages of the translation models, `lengths.toml` how long texts and answers are in tokens.
 //!
 //! Laws of this room:
 //!
@@ -17,6 +17,7 @@
 
 mod catalog;
 mod languages;
+mod lengths;
 mod lookup;
 mod model;
 mod pattern;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::job::facts_date::FactsDate;
+use crate::job::price::Tier;
+use crate::likely::LikelyBy;
 use crate::request::ChatRequest;
 
 /// The maximum number of distinct reasons for unavailable models; further ones are counted together.
@@ -17,12 +19,12 @@ pub struct CostEstimate {
     pub rising: u64,
     /// Requests with answers of unknown maximum length.
     pub unbounded: u64,
-    /// The maximum cost of all requests.
+    /// The maximum cost of all requests: what caps set aside for them.
     pub worst: f64,
     /// The cost of the prompts.
     pub prompts: f64,
-    /// The cost of one more completion token in each answer.
-    pub completion_token: f64,
+    /// What the requests are likely to use and to cost.
+    pub likely: Likely,
     /// The distinct dates of the prices.
     pub dates: Vec<FactsDate>,
     /// The requests that think without being asked to.
@@ -31,6 +33,27 @@ pub struct CostEstimate {
     pub unavailable: Vec<(Arc<str>, u64)>,
     /// Whether any of the requests has entries of a glossary.
     pub uses_glossary: bool,
+}
+
+/// What requests are likely to use and to cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Likely {
+    /// Tokens of the prompts.
+    pub prompt_tokens: f64,
+    /// Tokens of the answers.
+    pub completion_tokens: f64,
+    /// The most tokens of the answers.
+    pub most_completion_tokens: f64,
+    /// The cost of the prompts.
+    pub prompts: f64,
+    /// What the prompts would cost less if all of them came from the cache.
+    pub saved_by_cache: f64,
+    /// The cost of the answers.
+    pub answers: f64,
+    /// The most that prompts and answers can cost.
+    pub most: f64,
+    /// What the length of most answers follows from; the least certain one, where requests differ.
+    pub by: Option<LikelyBy>,
 }
 
 /// Requests that think without being asked to.
@@ -73,13 +96,11 @@ impl CostEstimate {
                 _ => {}
             }
         }
-        match (tier, per_token) {
-            (Some(tier), Some(per_token)) => {
-                self.prompts += prompt_tokens as f64 * tier.input / 1e6;
-                self.completion_token += per_token;
-            }
-            _ => self.unpriced += 1,
+        match tier {
+            Some(tier) => self.prompts += prompt_tokens as f64 * tier.input / 1e6,
+            None => self.unpriced += 1,
         }
+        self.likely.add(request, tier, per_token);
     }
 
     /// The estimate for a share of the requests.
@@ -93,7 +114,7 @@ impl CostEstimate {
             unbounded: count(self.unbounded),
             worst: self.worst * share,
             prompts: self.prompts * share,
-            completion_token: self.completion_token * share,
+            likely: self.likely.scaled(share),
             dates: self.dates.clone(),
             unasked: Unasked {
                 requests: count(unasked.requests),
@@ -121,6 +142,41 @@ impl CostEstimate {
     }
 }
 
+impl Likely {
+    fn add(&mut self, request: &ChatRequest, tier: Option<&Tier>, per_token: Option<f64>) {
+        let usage = &request.likely;
+        self.prompt_tokens += usage.prompt_tokens;
+        self.completion_tokens += usage.completion_tokens;
+        self.most_completion_tokens += usage.most_completion_tokens;
+        self.by = self.by.max(Some(usage.by));
+        if let (Some(tier), Some(per_token)) = (tier, per_token) {
+            let cached = tier.cached_input.unwrap_or(tier.input).min(tier.input);
+            self.prompts += usage.prompt_tokens * tier.input / 1e6;
+            self.saved_by_cache += usage.prompt_tokens * (tier.input - cached) / 1e6;
+            self.answers += usage.completion_tokens * per_token;
+        }
+        if let Some(price) = &request.price {
+            // The estimate is the other way to count them.
+            let prompt = (usage.most_prompt_tokens.ceil() as u64).max(request.estimate.prompt_tokens);
+            let most = usage.most_completion_tokens.ceil() as u64;
+            self.most += price.worst_case(prompt, most, request.thinks);
+        }
+    }
+
+    fn scaled(&self, share: f64) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens * share,
+            completion_tokens: self.completion_tokens * share,
+            most_completion_tokens: self.most_completion_tokens * share,
+            prompts: self.prompts * share,
+            saved_by_cache: self.saved_by_cache * share,
+            answers: self.answers * share,
+            most: self.most * share,
+            by: self.by,
+        }
+    }
+}
+
 impl Unasked {
     fn add(&mut self, longest: Option<u64>, per_token: Option<f64>) {
         self.requests += 1;
@@ -135,13 +191,21 @@ impl Unasked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::price::{Price, Tier};
+    use crate::job::price::Price;
+    use crate::likely::LikelyUsage;
     use crate::request::{Estimate, Fingerprint, UnaskedThinking};
 
     fn request(prompt_tokens: u64, price: Option<Price>) -> ChatRequest {
         ChatRequest {
             estimate: Estimate { prompt_tokens, max_completion_tokens: 100, unbounded: false },
             price: price.map(Arc::new),
+            likely: LikelyUsage {
+                prompt_tokens: 500.0,
+                completion_tokens: 10.0,
+                most_prompt_tokens: 600.0,
+                most_completion_tokens: 20.0,
+                by: LikelyBy::Translation,
+            },
             ..ChatRequest::of_body(b"{}".to_vec(), Fingerprint([0; 16]))
         }
     }
@@ -168,10 +232,16 @@ mod tests {
         cost_estimate.add(&request(1_000, Some(tiered())));
         cost_estimate.add(&request(1_001, Some(tiered())));
         cost_estimate.add(&ChatRequest { thinks: true, ..request(1_001, Some(tiered())) });
-        // 1,000 × 1 + 1,001 × 3 + 1,001 × 3 = 7,006 millionths; one more token in each answer: 2 + 4 + 8.
+        // 1,000 × 1 + 1,001 × 3 + 1,001 × 3 = 7,006 millionths.
         assert!((cost_estimate.prompts - 0.007_006).abs() < 1e-12, "{cost_estimate:?}");
-        assert!((cost_estimate.completion_token - 14e-6).abs() < 1e-15, "{cost_estimate:?}");
         assert_eq!((cost_estimate.unpriced, cost_estimate.dates.as_slice()), (0, date().as_slice()));
+        // Likely 500 in and 10 out each: 500 × (1 + 3 + 3) + 10 × (2 + 4 + 8) = 3,640.
+        let likely = cost_estimate.likely;
+        assert!((likely.prompts + likely.answers - 0.003_64).abs() < 1e-12, "{likely:?}");
+        assert_eq!((likely.prompt_tokens, likely.completion_tokens), (1_500.0, 30.0));
+        // At most the estimated prompts, and 20 out: 7,006 + 20 × (2 + 4 + 8).
+        assert!((likely.most - 0.007_286).abs() < 1e-12, "{likely:?}");
+        assert!(likely.most <= cost_estimate.worst && likely.by == Some(LikelyBy::Translation));
     }
 
     #[test]
@@ -180,7 +250,7 @@ mod tests {
         cost_estimate.add(&request(10, None));
         cost_estimate.add(&request(2_001, Some(tiered())));
         assert_eq!(
-            (cost_estimate.unpriced, cost_estimate.prompts, cost_estimate.completion_token),
+            (cost_estimate.unpriced, cost_estimate.prompts, cost_estimate.likely.answers),
             (2, 0.0, 0.0)
         );
         // Beyond the last tier it is reserved at the highest known price: 2,001 × 3 + 100 × 4.

@@ -10,6 +10,7 @@ mod document_files;
 mod document_input;
 mod error;
 pub mod execute;
+pub mod experience;
 mod feed;
 mod fold;
 mod glossary;

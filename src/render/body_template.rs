@@ -81,7 +81,9 @@ impl BodyTemplate {
         let written: Vec<Vec<u8>> = texts.iter().map(|text| written(text)).collect();
         let tokens: f64 = texts.iter().map(|text| text_tokens(text)).sum();
         let fingerprint = fingerprint::of_bytes(&self.canonical.filled(&written));
-        Ok(self.common.request(self.body.filled(&written), fingerprint, self.other_tokens + tokens))
+        let tokens = (tokens, self.other_tokens + tokens);
+        let body = self.body.filled(&written);
+        Ok(self.common.request(body, fingerprint, tokens, texts.iter().map(String::as_str)))
     }
 }
 

@@ -3,7 +3,7 @@
 //! A [`Renderer`] compiles a job's templates once, with the input's columns where they are known, and then makes the same
 //! request of the same row each time. For each row, `template` fills in texts and values; `body` takes what the row itself
 //! brings (`messages`, `prompt`, a line of the OpenAI Batch format); `glossary` adds the terms that occur in the text;
-//! `request_settings` turns the body into a [`ChatRequest`] with its price, transport, `shape` and token `estimate`;
+//! `request_settings` turns the body into a [`ChatRequest`] with its price, transport, `shape`, token `estimate` and `likely` usage;
 //! `check` applies the API's rules before anything is sent; and `media` bounds input that is not text. Requests of a job
 //! that differ only in their texts are written from one `body_template`, which avoids building and hashing each body.
 //!
@@ -25,6 +25,7 @@ pub mod check;
 pub mod estimate;
 pub mod fingerprint;
 pub mod glossary;
+mod likely;
 mod media;
 mod request_settings;
 mod shape;

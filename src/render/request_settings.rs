@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::check::TextRules;
+use super::likely::LikelyLengths;
 use super::{check, estimate, fingerprint, media, shape};
 use crate::diagnostic::Diagnostic;
 use crate::job::facts::{ModelInfo, Thinking, asked_to_think};
 use crate::job::price::Price;
 use crate::job::{ModelSettings, Transport};
 use crate::request::{ChatRequest, Estimate, Fingerprint, UnaskedThinking};
+use crate::tokens::text_tokens;
 
 /// The settings shared by all requests of a job.
 #[derive(Debug)]
@@ -68,8 +70,10 @@ impl RequestSettings {
             true => facts.price.as_ref().map(|price| Arc::new(price.of_marked_cache())),
             false => facts.price.clone(),
         };
+        let estimate = estimate::of(body, facts, thinks);
+        let likely = LikelyLengths::of(body, facts, thinks, &estimate);
         let request = ChatRequest {
-            estimate: estimate::of(body, facts, thinks),
+            estimate,
             media: media::of(body, facts),
             shape: shape::of(body, stream),
             stream,
@@ -82,7 +86,7 @@ impl RequestSettings {
             ..ChatRequest::of_body(Vec::new(), Fingerprint::default())
         };
         let model = body.get("model").and_then(Value::as_str).map(str::to_owned);
-        Ok(Common { request, text_rules, model, facts: facts.clone() })
+        Ok(Common { request, text_rules, model, likely, facts: facts.clone() })
     }
 }
 
@@ -94,6 +98,7 @@ pub(super) struct Common {
     /// The rules that the texts must follow.
     pub(super) text_rules: TextRules,
     model: Option<String>,
+    likely: LikelyLengths,
     facts: ModelInfo,
 }
 
@@ -106,14 +111,23 @@ impl Common {
     pub(super) fn of_body(&self, body: &Map<String, Value>) -> Result<ChatRequest, Diagnostic> {
         self.text_rules.hold(check::texts(body))?;
         let bytes = bytes(body).map_err(|error| Diagnostic::new(error.to_string()))?;
-        Ok(self.request(bytes, fingerprint::of(body), estimate::prompt(body)))
+        let tokens = (check::texts(body).map(text_tokens).sum(), estimate::prompt(body));
+        Ok(self.request(bytes, fingerprint::of(body), tokens, check::texts(body)))
     }
 
-    /// The request with a body that is already serialised, and its approximate input tokens.
-    pub(super) fn request(&self, body: Vec<u8>, fingerprint: Fingerprint, prompt_tokens: f64) -> ChatRequest {
+    /// The request with a body that is already serialised, the texts of its turns, and the approximate tokens of these and of
+    /// the whole prompt.
+    pub(super) fn request<'t>(
+        &self,
+        body: Vec<u8>,
+        fingerprint: Fingerprint,
+        (text_tokens, prompt_tokens): (f64, f64),
+        texts: impl Iterator<Item = &'t str>,
+    ) -> ChatRequest {
+        let likely = self.likely.usage(texts, text_tokens, prompt_tokens);
         let estimate = Estimate { prompt_tokens: prompt_tokens.ceil() as u64, ..self.request.estimate };
         let media = media::with_files(self.request.media, self.model.as_deref(), &body, &self.facts);
-        ChatRequest { body, fingerprint, estimate, media, ..self.request.clone() }
+        ChatRequest { body, fingerprint, estimate, likely, media, ..self.request.clone() }
     }
 }
 

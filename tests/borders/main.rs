@@ -36,6 +36,7 @@ const NOUNS: &[&str] = &[
     "job",
     // As "durable": which processes a command has started, and how they end.
     "kin",
+    "likely",
     "note",
     "outcome",
     "packs",

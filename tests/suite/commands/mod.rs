@@ -9,6 +9,7 @@ mod init;
 mod job_schema;
 mod models;
 mod preview_and_status;
+mod preview_cost;
 mod prune;
 mod read_only;
 mod reading;

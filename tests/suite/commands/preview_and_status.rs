@@ -37,7 +37,7 @@ fn preview_counts_and_estimates_and_leaves_nothing_behind() {
     );
     assert!(shown.contains("\"content\": \"text of row 1.\""), "{shown}");
     assert!(shown.contains("7 rows: new 7"), "{shown}");
-    assert!(shown.contains("to send: 7 requests") && shown.contains("cost: at most "), "{shown}");
+    assert!(shown.contains("to send: 7 requests") && shown.contains("\nat most: "), "{shown}");
     assert!(scene.witness().is_empty());
     let mut names: Vec<_> = fs::read_dir(scene.path(""))
         .expect("a folder")
@@ -50,7 +50,7 @@ fn preview_counts_and_estimates_and_leaves_nothing_behind() {
     let journal = fs::read(scene.path("out.jsonl.journal")).expect("a journal");
     let shown = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
     assert!(
-        shown.contains("to send: 1 request,") && shown.contains("based on the answers so far"),
+        shown.contains("to send: 1 request,") && shown.contains("an answer usually has about "),
         "{shown}"
     );
     assert_eq!(fs::read(scene.path("out.jsonl.journal")).expect("a journal"), journal);

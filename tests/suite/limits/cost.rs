@@ -275,23 +275,27 @@ fn status_shows_the_cost_of_each_day_and_each_run() {
 }
 
 #[test]
-fn preview_estimates_from_the_answers_so_far_at_the_price_of_each_request() {
-    let mut scene = scene("request.max_tokens = 50\n");
-    scene.run_job(&["job.toml", "--limit", "1"]).expect_code(0);
-    let mean = number(&scene.output()[0], "completion_tokens");
+fn preview_estimates_at_the_price_of_each_request() {
+    let scene = scene("request.max_tokens = 50\n");
     let long = json!({ "id": "long", "text": "many words ".repeat(40) });
-    scene.write("in.jsonl", format!("{}{long}\n", rows(0..2)));
+    scene.write("in.jsonl", format!("{}{long}\n", rows(0..1)));
     let shown = scene.run(&["preview", "job.toml", "-n", "3"]).expect_code(0).stdout;
     let prompt: Vec<f64> = shown
         .lines()
         .filter_map(|line| line.split("about ").nth(1)?.strip_suffix(" prompt tokens")?.parse().ok())
         .collect();
-    // The one is short (1 in, 2 out), the other long (3 in, 5 out); the first row has its answer.
-    assert!(prompt[1] <= 30.0 && prompt[2] > 30.0, "{shown}");
-    let expected = (prompt[1] + prompt[2] * 3.0 + mean * (2.0 + 5.0)) / 1e6;
-    let most = (prompt[1] + prompt[2] * 3.0 + 50.0 * (2.0 + 5.0)) / 1e6;
-    let line = format!("cost: about {expected:.4} based on the answers so far, at most {most:.4} (estimates");
+    // The one is short (1 in, 2 out), the other long (3 in, 5 out).
+    assert!(prompt[0] <= 30.0 && prompt[1] > 30.0, "{shown}");
+    let most = (prompt[0] + prompt[1] * 3.0 + 50.0 * (2.0 + 5.0)) / 1e6;
+    let line = format!("at most: {most:.4} USD, if every answer were as long as `max_tokens` allows");
     assert!(shown.contains(&line), "{line} is not in: {shown}");
+    // Of an English prompt about three quarters are expected, but of its frame of 5 tokens; of the answers, half.
+    let likely = |tokens: f64| 5.0 + (tokens - 5.0) * 0.74;
+    let expected = (likely(prompt[0]) + likely(prompt[1]) * 3.0 + 25.0 * (2.0 + 5.0)) / 1e6;
+    let json = scene.run(&["preview", "job.toml", "--json"]).expect_code(0).stdout;
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let told = json["expected"].as_f64().expect("a cost");
+    assert!((told / expected - 1.0).abs() < 0.02, "{told} {expected}");
 }
 
 #[test]

@@ -117,6 +117,6 @@ fn a_narrow_terminal_breaks_no_word_and_leaves_a_command_in_one_piece() {
     let long = "preview job.toml -n 1 --system 'A text that is longer than the terminal has columns, by far'";
     let Some(terminal) = Terminal::start(&scene, 60, long) else { return };
     let screen = terminal.end(&scene);
-    assert!(screen.contains(" prompt tokens; at most\n  6,553,600 completion tokens\n"), "{screen}");
+    assert!(screen.contains(" prompt and 50,000\n  completion tokens (at most 6,553,600)\n"), "{screen}");
     assert!(screen.contains("longer than the terminal ha\ns columns, by far\"\n"), "{screen}");
 }

@@ -1,0 +1,273 @@
+//! What the requests of a plan are expected to use, to cost and to take, and how much that could become: figured out once, for
+//! `preview`, for the beginning of a run, and for its receipt.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::caps::CapAccount;
+use super::deadline::PlannedWork;
+use super::failure::Failure;
+use crate::dispatch::stop::Cap;
+use crate::job::Job;
+use crate::job::forecast::end;
+use crate::job::price::rounded;
+use crate::journal::reader::Reader;
+use crate::likely::{LONGEST_TRANSLATION, LikelyBy};
+use crate::pipeline::Opened;
+use crate::pipeline::cost_estimate::Likely;
+use crate::pipeline::experience::{BELIEVED, Experience};
+use crate::pipeline::plan::Plan;
+use crate::text::{count, counted, money};
+
+/// What is expected of the requests to send. Money is in the currency of the prices.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct Outlook {
+    /// The requests to send.
+    pub(super) to_send: u64,
+    /// What they are expected to cost; `None` if no price is known.
+    pub(super) expected: Option<f64>,
+    /// The most that they can cost, if what [`Outlook::most_reason`] says of it holds.
+    pub(super) most: Option<f64>,
+    /// The currency of both; `None` for the job's own prices.
+    pub(super) currency: Option<&'static str>,
+    /// Of the requests, those with an unknown price, which are in neither.
+    unpriced: u64,
+    /// What the expectation follows from.
+    based_on: BasedOn,
+    /// The answers so far that were looked at.
+    answers: u64,
+    /// Expected tokens.
+    pub(super) prompt_tokens: u64,
+    pub(super) completion_tokens: u64,
+    /// The most tokens of the answers; `None` if neither request nor model bounds them.
+    most_completion_tokens: Option<u64>,
+    /// Rows that share another row's answer.
+    shared: u64,
+    /// Rows that are not sent, because their text is blank.
+    blank: u64,
+    /// How many seconds the limits make a run take at least.
+    pub(super) seconds: Option<f64>,
+    /// What the caps leave.
+    cap_left: Option<f64>,
+    cap_tokens_left: Option<u64>,
+    /// About how many of the requests that is enough for, if not for all.
+    cap_covers: Option<u64>,
+    /// Which cap that is.
+    #[serde(skip)]
+    cap: Option<Cap>,
+    /// The most that caps set aside for one request until its answer is known.
+    #[serde(skip)]
+    set_aside: (f64, u64),
+    /// What the length of its answers follows from, as long as there are none.
+    #[serde(skip)]
+    by: Option<LikelyBy>,
+}
+
+/// What an expectation follows from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum BasedOn {
+    /// The answers so far.
+    Answers,
+    /// A translation is about as long as its text.
+    Translation,
+    /// The usual length of answers.
+    UsualAnswers,
+    /// The usual length of thoughts and answers.
+    UsualThoughts,
+    /// Nothing; answers are expected to be as long as they can be.
+    #[default]
+    Nothing,
+}
+
+impl Outlook {
+    /// That of a plan. `reader`: the journal, if there is one.
+    pub(super) fn of(
+        opened: &Opened,
+        plan: &Plan,
+        reader: Option<&Reader>,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let job = &opened.job;
+        let share = plan.share_to_send();
+        let cost_estimate = plan.cost_estimate.scaled(share);
+        let experience = reader.map(|reader| Experience::of(opened, reader)).transpose()?;
+        let experience = experience.unwrap_or_default();
+        let expected = experience.applied_to(cost_estimate.likely);
+        let cost = expected.prompts + expected.answers;
+        let to_send = plan.to_send();
+        let is_priced = to_send == 0 || cost_estimate.unpriced < to_send;
+        let known = |amount: f64| is_priced.then(|| rounded(amount));
+        let tokens = |tokens: f64| tokens.round() as u64;
+        let work = PlannedWork {
+            rows: to_send,
+            tokens: tokens(expected.prompt_tokens + expected.completion_tokens),
+        };
+        let seconds = end(job, &work.course(), now).map(|end| end.duration_since(now).as_secs_f64());
+        let worst_tokens = (plan.estimate.worst_case_tokens() as f64 * share) as u64;
+        let outlook = Self {
+            to_send,
+            expected: known(cost),
+            most: known(cost_estimate.likely.most.max(cost)),
+            currency: (!job.own_price).then_some("USD"),
+            unpriced: cost_estimate.unpriced,
+            based_on: BasedOn::of(&experience, &expected),
+            answers: experience.answers,
+            prompt_tokens: tokens(expected.prompt_tokens),
+            completion_tokens: tokens(expected.completion_tokens),
+            most_completion_tokens: (!plan.estimate.unbounded)
+                .then(|| tokens(expected.most_completion_tokens.max(expected.completion_tokens))),
+            shared: plan.matched.shared(),
+            blank: plan.skipped,
+            seconds,
+            set_aside: (cost_estimate.worst / to_send.max(1) as f64, worst_tokens / to_send.max(1)),
+            by: expected.by,
+            ..Self::default()
+        };
+        Ok(outlook.under(&CapAccount::before_a_run(reader, job)?, cost))
+    }
+
+    /// How far the caps reach. A request is sent only if they can bear its worst case.
+    fn under(mut self, caps: &CapAccount, cost: f64) -> Self {
+        let requests = self.to_send as f64;
+        let covered = |left: f64, set_aside: f64, all: f64| match left < set_aside {
+            true => 0,
+            false if all <= left - set_aside || all <= 0.0 => self.to_send,
+            false => ((left - set_aside) * requests / all + 1.0).min(requests) as u64,
+        };
+        let (left, left_tokens) = caps.left();
+        let by_cost = left.map(|left| (covered(left, self.set_aside.0, cost), Cap::Cost));
+        let used = (self.prompt_tokens + self.completion_tokens) as f64;
+        let by_tokens =
+            left_tokens.map(|left| (covered(left as f64, self.set_aside.1 as f64, used), Cap::TotalTokens));
+        let nearest = by_cost.into_iter().chain(by_tokens).min_by_key(|(requests, _)| *requests);
+        if let Some((requests, cap)) = nearest.filter(|(requests, _)| *requests < self.to_send) {
+            (self.cap_covers, self.cap) = (Some(requests), Some(cap));
+        }
+        (self.cap_left, self.cap_tokens_left) = (left.map(rounded), left_tokens);
+        self
+    }
+
+    /// What is expected, and the most that it could become: as `preview` says it, one line each. `rest`: what neither has.
+    pub(super) fn lines(&self, job: &Job, rest: &str) -> Vec<String> {
+        let (Some(expected), Some(most)) = (self.expected, self.most) else {
+            return vec![
+                "cost: not known; the price is not in the model table (set it under [price])".to_owned(),
+            ];
+        };
+        let unpriced = match self.unpriced {
+            0 => String::new(),
+            requests => format!("; {} more with unknown price", counted(requests, "request")),
+        };
+        let mut lines = vec![
+            format!("expected cost: {}: {}{unpriced}", self.amount(expected), self.reason()),
+            format!("at most: {}, {}{rest}", self.amount(most), self.most_reason(job)),
+        ];
+        lines.extend(self.cap_line());
+        lines
+    }
+
+    /// The same in a line, as a run says it; `None` if there is nothing to send, or no price is known.
+    pub(super) fn line(&self, job: &Job) -> Option<String> {
+        let (expected, most) = (self.expected?, self.most?);
+        (self.to_send > 0).then(|| {
+            format!(
+                "expected cost: {}, at most {} {}",
+                self.amount(expected),
+                self.amount(most),
+                self.most_reason(job)
+            )
+        })
+    }
+
+    /// Whether the caps leave too little for one request, as a run says when it ends.
+    pub(super) fn sends_nothing(&self) -> bool {
+        self.cap_covers == Some(0)
+    }
+
+    /// Where the caps end a run that will not be done before.
+    pub(super) fn cap_line(&self) -> Option<String> {
+        let (covers, cap) = (self.cap_covers?, self.cap?);
+        let key = cap.key();
+        let set_aside = match cap {
+            Cap::TotalTokens => counted(self.set_aside.1, "token"),
+            _ => self.amount(self.set_aside.0),
+        };
+        Some(match covers {
+            0 => format!(
+                "warning: what `{key}` leaves is less than {set_aside}, which one request could use: nothing would be \
+                 sent; `max_tokens` under [request] limits that"
+            ),
+            _ => format!(
+                "warning: the run is expected to stop at `{key}` after about {} of {}",
+                count(covers),
+                counted(self.to_send, "request")
+            ),
+        })
+    }
+
+    /// The tokens to use, in words.
+    pub(super) fn tokens(&self) -> String {
+        let most = match self.most_completion_tokens {
+            Some(most) if most > self.completion_tokens => format!(" (at most {})", count(most)),
+            Some(_) => String::new(),
+            None => " (no maximum is known)".to_owned(),
+        };
+        format!(
+            "about {} prompt and {} completion tokens{most}",
+            count(self.prompt_tokens),
+            count(self.completion_tokens)
+        )
+    }
+
+    fn amount(&self, amount: f64) -> String {
+        match self.currency {
+            Some(currency) => format!("{} {currency}", money(amount)),
+            None => money(amount),
+        }
+    }
+
+    fn reason(&self) -> String {
+        let each = || count(self.completion_tokens.div_ceil(self.to_send.max(1)));
+        match self.based_on {
+            BasedOn::Answers => format!("by the {} so far", counted(self.answers, "answer")),
+            BasedOn::Translation => "a translation is about as long as its text".to_owned(),
+            BasedOn::UsualAnswers => {
+                format!("an answer usually has about {} tokens; {BELIEVED} answers show more", each())
+            }
+            BasedOn::UsualThoughts => {
+                format!(
+                    "thoughts and answer usually have about {} tokens; {BELIEVED} answers show more",
+                    each()
+                )
+            }
+            BasedOn::Nothing => "if every answer is as long as it can be".to_owned(),
+        }
+    }
+
+    /// Under which condition it costs no more.
+    fn most_reason(&self, job: &Job) -> String {
+        let bounds = ["max_tokens", "max_completion_tokens"];
+        if self.by == Some(LikelyBy::Translation) {
+            format!("if every translation were {LONGEST_TRANSLATION} times as long as its text")
+        } else if self.most_completion_tokens.is_none() {
+            "if no answer is longer than models usually allow: its length is not limited".to_owned()
+        } else if let Some(key) = bounds.iter().find(|key| job.request.contains_key(**key)) {
+            format!("if every answer were as long as `{key}` allows")
+        } else {
+            "if every answer were as long as the model allows".to_owned()
+        }
+    }
+}
+
+impl BasedOn {
+    fn of(experience: &Experience, likely: &Likely) -> Self {
+        match likely.by {
+            _ if experience.is_believed() => Self::Answers,
+            Some(LikelyBy::Translation) => Self::Translation,
+            Some(LikelyBy::Answer) => Self::UsualAnswers,
+            Some(LikelyBy::Thoughts) => Self::UsualThoughts,
+            Some(LikelyBy::Bound) | None => Self::Nothing,
+        }
+    }
+}
