@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::bad_rows::BAD_ROW;
 use super::opened::WARNINGS;
 use super::over::PartsRenderer;
-use super::split_row::SplitRow;
+use super::row_requests::RowRequests;
 use super::{Opened, PipelineError};
 use crate::conversation::LOST_PARAGRAPHS;
 use crate::job::split::{Combine, OnMismatch};
@@ -50,7 +50,7 @@ impl<'r> Folding<'r> {
     pub(super) fn add(
         &mut self,
         part: EntryPart,
-        (whole, item): (Option<Arc<SplitRow>>, Option<Item>),
+        (whole, item): (Option<Arc<RowRequests>>, Option<Item>),
         result: Option<RowResult>,
     ) -> Result<Option<FoldedRow>, PipelineError> {
         self.of_row.extend(result);
@@ -93,7 +93,7 @@ impl<'r> Folding<'r> {
     fn merged(
         &self,
         merger: &PartsRenderer,
-        whole: &SplitRow,
+        whole: &RowRequests,
         parts: Vec<String>,
         pieces: RowResult,
     ) -> Result<RowResult, PipelineError> {
@@ -140,7 +140,7 @@ fn with_place(result: RowResult, item: &Item) -> RowResult {
 }
 
 /// The result of a row, from the results of all its pieces in order.
-fn folded(whole: &SplitRow, combine: Combine, results: &[RowResult], keep: bool) -> RowResult {
+fn folded(whole: &RowRequests, combine: Combine, results: &[RowResult], keep: bool) -> RowResult {
     let mut sum = sums(results);
     let failed = results.iter().filter(|result| result.status == Status::Failed).count();
     let of_piece = |(number, result): (usize, &RowResult)| {
@@ -245,11 +245,12 @@ fn add_answer(sum: &mut Option<Answer>, answer: &Answer) {
 }
 
 /// The text of a row with the answers in the place of its pieces, or why they do not fit.
-fn joined(whole: &SplitRow, results: &[RowResult], keep: bool) -> Result<String, String> {
+fn joined(whole: &RowRequests, results: &[RowResult], keep: bool) -> Result<String, String> {
     let answers: Vec<&str> = results.iter().map(|result| result.response().unwrap_or_default()).collect();
+    let Some(cut) = &whole.cut else { return Ok(answers.concat()) };
     let joined = match keep {
-        true => whole.split.join_as_they_are(whole.text(), &answers),
-        false => whole.split.join(whole.text(), &answers),
+        true => cut.split.join_as_they_are(whole.text(), &answers),
+        false => cut.split.join(whole.text(), &answers),
     };
     joined.map_err(|error| error.to_string())
 }

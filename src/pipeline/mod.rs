@@ -29,6 +29,7 @@ pub mod prepare;
 pub mod reporter;
 mod request_key;
 pub mod requests;
+mod row_requests;
 pub mod run_record;
 mod scan;
 pub mod send;

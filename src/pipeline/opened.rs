@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::document_input::{self, DocumentReading};
 use super::over::{Digester, PartsRenderer};
 use super::request_key::request_key;
+use super::row_requests::Requester;
 use super::split_row::{FORMAT, Splitter};
 use super::structure::Structure;
 use super::{PipelineError, glossary, piece_size};
@@ -41,8 +42,8 @@ pub struct Opened {
     pub schema: Option<Arc<AnswerSchema>>,
     /// The fields of the schema that become columns.
     fields: Vec<Field>,
-    /// How rows are cut into pieces, in a job that does so.
-    splitter: Option<Splitter>,
+    /// Decides what each row asks.
+    requester: Requester,
     /// Makes the request over the answers to a row's pieces, in a job that merges them.
     merger: Option<PartsRenderer>,
     /// Makes the request over all rows, in a job that has one.
@@ -109,8 +110,9 @@ impl Opened {
         let over = |asked: &PartsRequest| PartsRenderer::new(&job, asked, source.columns());
         let merger = job.merge.as_ref().map(over).transpose()?;
         let digester = job.digest.as_ref().map(|digest| Digester::new(&job, digest)).transpose()?;
+        let requester = Requester { splitter };
         let (job, source, renderer) = (Arc::new(job), Arc::new(source), Arc::new(renderer));
-        let opened = Self { job, source, renderer, schema, fields, splitter, merger, digester, request_key };
+        let opened = Self { job, source, renderer, schema, fields, requester, merger, digester, request_key };
         opened.check_output_is_no_input(&opened.job.output.path)?;
         if opened.source.columns().is_some() {
             opened.layout(opened.source.columns(), opened.job.output.format)?;
@@ -160,7 +162,12 @@ impl Opened {
 
     /// How rows are cut into pieces, in a job that does so.
     pub(super) fn splitter(&self) -> Option<&Splitter> {
-        self.splitter.as_ref()
+        self.requester.splitter.as_ref()
+    }
+
+    /// Decides what each row asks.
+    pub(super) fn requester(&self) -> &Requester {
+        &self.requester
     }
 
     /// Makes the request over the answers to a row's pieces, in a job that merges them.
@@ -182,7 +189,7 @@ impl Opened {
 
     /// What messages call the job's rows and requests.
     pub fn words(&self) -> RowWords {
-        RowWords { documents: self.source.is_of_documents(), pieces: self.splitter.is_some() }
+        RowWords { documents: self.source.is_of_documents(), pieces: self.splitter().is_some() }
     }
 
     /// How the answers to a row's pieces become one.
@@ -285,7 +292,7 @@ impl Opened {
     /// What of a row its request can depend on.
     pub fn wanted_by_requests(&self) -> Projection {
         let Some(mut columns) = self.renderer.columns() else { return Projection::Fields };
-        if let Some(splitter) = &self.splitter {
+        if let Some(splitter) = self.splitter() {
             // What decides how a row is cut, whatever its template uses.
             columns.extend([splitter.column.to_string(), FORMAT.to_owned()]);
         }

@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use super::fold::{FoldedRow, Folding};
 use super::plan::Plan;
 use super::prefetch::{Prefetch, PrefetchBatch, Weight};
+use super::row_requests::RowRequests;
 use super::scan::{Depth, RequestPlace, Scan, Scanned};
-use super::split_row::SplitRow;
 use super::{Opened, PipelineError};
 use crate::dispatch::stop::{Stop, StopLevel};
 use crate::format::{Compression, Format};
@@ -171,7 +171,7 @@ struct AskedPart {
     place: RequestPlace,
     part: EntryPart,
     item: Option<Item>,
-    whole: Option<Arc<SplitRow>>,
+    whole: Option<Arc<RowRequests>>,
     /// The request's fingerprint, if there is a request.
     asked: Option<Fingerprint>,
 }

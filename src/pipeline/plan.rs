@@ -8,8 +8,8 @@ use super::cost_estimate::CostEstimate;
 use super::document_files::DocumentFiles;
 use super::prefetch::Prefetch;
 use super::requests::places_of;
+use super::row_requests::RowRequests;
 use super::scan::{Depth, RequestPlace, Scan, Scanned};
-use super::split_row::SplitRow;
 use super::survey::Columns;
 use super::whole_rows::WholeRows;
 use super::{Opened, PipelineError};
@@ -92,8 +92,8 @@ struct PlannedRequest {
     place: RequestPlace,
     part: EntryPart,
     entry: Option<Entry>,
-    /// The row that it is a piece of, if that was read.
-    whole: Option<Arc<SplitRow>>,
+    /// The row that it is one of several requests of, if that was read.
+    whole: Option<Arc<RowRequests>>,
     /// `None` for a request that is the same as when its answer was stored.
     news: Option<News>,
 }
@@ -215,7 +215,7 @@ fn check_rows(opened: &Opened, rows: u64) -> Result<(), PipelineError> {
 /// Tells the survey of a row, by its first request.
 fn survey_row(
     columns: &mut Columns<'_>,
-    whole: Option<&SplitRow>,
+    whole: Option<&RowRequests>,
     news: Option<&News>,
 ) -> Result<(), PipelineError> {
     match (whole, news) {
@@ -268,7 +268,7 @@ impl Plan {
     }
 
     /// Counts a row that was cut.
-    fn note_whole(&mut self, opened: &Opened, row: Option<&SplitRow>) {
+    fn note_whole(&mut self, opened: &Opened, row: Option<&RowRequests>) {
         if let Some(row) = row.filter(|row| row.count() > 0) {
             self.whole_rows.add(opened, row);
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::prefetch::Weight;
 use super::prepare::prepare;
-use super::split_row::{SplitRow, Splitter};
+use super::row_requests::{Requester, RowRequests};
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::journal::cursors::{Entry, EntryCursor};
@@ -24,10 +24,10 @@ pub(super) struct Scanned {
     pub(super) place: RequestPlace,
     /// Which of the row's requests it is.
     pub(super) part: EntryPart,
-    /// What the request is made of: the row, or a piece of it, as far as it was read; `None` for a skipped one.
+    /// What the request is made of: the row, or a part of it, as far as it was read; `None` for a skipped one.
     pub(super) item: Option<Item>,
-    /// The row with its pieces, in a job that cuts rows; `None` if the row was not read.
-    pub(super) whole: Option<Arc<SplitRow>>,
+    /// The row with its requests, in a job whose rows have several; `None` if the row was not read.
+    pub(super) whole: Option<Arc<RowRequests>>,
     /// The hash of the row's record, if requested.
     pub(super) record: Option<RecordHash>,
     /// The journal's entry for the request that was at its position.
@@ -94,7 +94,7 @@ pub(super) struct Scan<D> {
     limit: u64,
     /// The position of the next request.
     position: u64,
-    splitter: Option<Splitter>,
+    requester: Requester,
     under_way: Option<RowUnderWay>,
     depth: D,
 }
@@ -104,7 +104,7 @@ struct RowUnderWay {
     row: u64,
     next: EntryPart,
     record: Option<RecordHash>,
-    whole: Option<Arc<SplitRow>>,
+    whole: Option<Arc<RowRequests>>,
 }
 
 impl Scan<fn(u64, Option<&Entry>) -> Depth> {
@@ -129,7 +129,7 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
             ahead: VecDeque::new(),
             limit: opened.job.input.limit.unwrap_or(u64::MAX),
             position: 0,
-            splitter: opened.splitter().cloned(),
+            requester: opened.requester().clone(),
             under_way: None,
             depth,
         })
@@ -150,13 +150,13 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
         if row >= self.limit || !self.rows.advance()? {
             return Ok(None);
         }
-        match self.splitter {
-            None => self.only_part(row).map(Some),
-            Some(_) => self.first_part(row).map(Some),
+        match self.requester.asks_once() {
+            true => self.only_part(row).map(Some),
+            false => self.first_part(row).map(Some),
         }
     }
 
-    /// The request of a row that is not cut.
+    /// The request of a row that has one.
     fn only_part(&mut self, row: u64) -> Result<Scanned, PipelineError> {
         let place = RequestPlace { row, position: self.position };
         self.position += 1;
@@ -184,11 +184,11 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
         let is_read = known.is_none() || self.ahead.iter().any(is_wanted);
         let mut next = EntryPart { number: 0, count: known.unwrap_or(1) };
         let mut whole = None;
-        if let Some(splitter) = self.splitter.as_ref().filter(|_| is_read) {
-            match self.rows.item()?.map(|item| splitter.split(item)) {
-                Some(Ok(cut)) => {
-                    next.count = cut.count();
-                    whole = Some(Arc::new(cut));
+        if is_read {
+            match self.rows.item()?.map(|item| self.requester.asked(item)) {
+                Some(Ok(asked)) => {
+                    next.count = asked.count();
+                    whole = Some(Arc::new(asked));
                 }
                 Some(Err(bad)) => {
                     let place = RequestPlace { row, position: self.position };
@@ -217,7 +217,7 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
         let item = match (self.depth)(row, entry.as_ref()) {
             Depth::Pass => None,
             Depth::Form | Depth::News if is_known => None,
-            _ => whole.as_ref().map(|whole| Item::Row(whole.piece(part.number, place.position))),
+            _ => whole.as_ref().map(|whole| Item::Row(whole.request(part.number, place.position))),
         };
         if !part.is_last() {
             let next = EntryPart { number: part.number + 1, ..part };

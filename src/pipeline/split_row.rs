@@ -1,13 +1,12 @@
-//! A row cut into pieces, each of which becomes a request.
+//! The text of a row cut into pieces, each of which is asked by itself.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::prefetch::Weight;
 use crate::job::split::{Combine, SplitUnit};
 use crate::pieces::{Frame, SplitBy, SplitText};
-use crate::row::{BadRow, Item, Origin, PIECE, Row, RowId};
+use crate::row::{BadRow, Row};
 use crate::text::short;
 
 /// The column that says what kind of text a document is.
@@ -30,44 +29,40 @@ pub(super) struct Splitter {
     pub(super) tokens: fn(&str) -> u64,
 }
 
-/// A row with its pieces.
+/// The text of a row in pieces.
 #[derive(Debug)]
-pub(super) struct SplitRow {
-    pub(super) row: Arc<Row>,
+pub(super) struct CutText {
     pub(super) split: SplitText,
-    column: Arc<str>,
+    /// The column that was cut.
+    pub(super) column: Arc<str>,
     context: usize,
 }
 
 impl Splitter {
-    /// Cuts a row. A row that has no text to cut is a bad one.
-    pub(super) fn split(&self, item: Item) -> Result<SplitRow, BadRow> {
-        let row = match item {
-            Item::Row(row) => row,
-            Item::Bad(bad) => return Err(bad),
-        };
+    /// Cuts the text of a row. A row that has no text to cut is a bad one.
+    pub(super) fn cut(&self, row: &Row) -> Result<CutText, BadRow> {
         let text = match row.fields.get(&*self.column) {
             Some(Value::String(text)) => text.as_str(),
             Some(Value::Null) => "",
             None => return Err(self.no_text(row, "is missing here")),
             Some(_) => return Err(self.no_text(row, "is no text here")),
         };
-        let frame = Frame::new(text, self.by(&row));
+        let frame = Frame::new(text, self.by(row));
         let split = match self.combine {
             Combine::Join => frame.pieces(text, self.budget, &self.tokens),
             // What is asked about a text is asked about all of it.
             Combine::Merge | Combine::Rows => frame.slices(text, self.budget, &self.tokens),
         };
         let (column, context) = (Arc::clone(&self.column), self.context);
-        Ok(SplitRow { row: Arc::new(row), split, column, context })
+        Ok(CutText { split, column, context })
     }
 
-    fn no_text(&self, row: Row, why: &str) -> BadRow {
+    fn no_text(&self, row: &Row, why: &str) -> BadRow {
         let reason = format!("column `{}` is to be cut into pieces, and {why}", self.column);
         let raw =
             serde_json::to_vec(row.fields.get(&*self.column).unwrap_or(&Value::Null)).unwrap_or_default();
         let (position, place) = (row.position, row.place.clone());
-        BadRow { position, place, reason, code: None, raw, row: Some(Box::new(row)) }
+        BadRow { position, place, reason, code: None, raw, row: Some(Box::new(row.clone())) }
     }
 
     /// What the text of a row is cut at, by the job or by the row's own format.
@@ -87,20 +82,10 @@ impl Splitter {
     }
 }
 
-impl SplitRow {
+impl CutText {
     /// How many pieces there are.
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.split.pieces.len()).unwrap_or(u32::MAX)
-    }
-
-    /// The text that is cut.
-    pub(super) fn text(&self) -> &str {
-        self.row.fields.get(&*self.column).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// The row as it was read.
-    pub(super) fn item(&self) -> Item {
-        Item::Row(Row::clone(&self.row))
     }
 
     /// How messages name a piece, by its index: its number, and the heading that it is under.
@@ -115,8 +100,8 @@ impl SplitRow {
         self.split.pieces.get(number as usize).map(|piece| piece.text.as_str())
     }
 
-    /// A piece as the row of a request: templates see the piece's text as the column that was cut.
-    pub(super) fn piece(&self, number: u32, position: u64) -> Row {
+    /// A piece as templates see it, under its name.
+    pub(super) fn piece(&self, number: u32) -> Value {
         let index = number as usize;
         let piece = &self.split.pieces[index];
         let before = match self.context {
@@ -129,26 +114,6 @@ impl SplitRow {
         about.insert("count".to_owned(), Value::from(self.count()));
         about.insert("heading".to_owned(), Value::from(piece.heading.as_deref()));
         about.insert("before".to_owned(), Value::from(before));
-        let mut fields = Map::new();
-        for (name, value) in &self.row.fields {
-            let value = if **name == *self.column { Value::from(piece.text.as_str()) } else { value.clone() };
-            fields.insert(name.clone(), value);
-        }
-        fields.insert(PIECE.to_owned(), Value::Object(about));
-        Row {
-            position,
-            place: self.row.place.clone(),
-            id: self.row.id.as_ref().map(|id| RowId::from_text(format!("{id}#{}", number + 1))),
-            fields,
-            origin: Origin::Record,
-            whole: Some(Arc::clone(&self.row)),
-        }
-    }
-}
-
-impl Weight for SplitRow {
-    fn bytes(&self) -> usize {
-        // The text, its pieces, and what else the row has.
-        size_of::<Self>() + 2 * self.text().len()
+        Value::Object(about)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Opened;
 use super::piece_size::of_prompt;
-use super::split_row::SplitRow;
+use super::row_requests::RowRequests;
 
 /// Rows that are cut, as if each were one request.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -17,7 +17,7 @@ pub struct WholeRows {
 
 impl WholeRows {
     /// Adds a row.
-    pub(super) fn add(&mut self, opened: &Opened, row: &SplitRow) {
+    pub(super) fn add(&mut self, opened: &Opened, row: &RowRequests) {
         let job = &opened.job;
         let (Some(splitter), Some(price)) = (opened.splitter(), &job.price) else { return };
         let tokens = (splitter.tokens)(row.text()).saturating_add(of_prompt(job));
