@@ -4,6 +4,7 @@ use serde_json::{Number, Value};
 
 use crate::job::price::rounded;
 use crate::outcome::{Answer, RowResult, Usage};
+use crate::schema::FieldKind;
 
 /// The names of the answer columns, in the order in which they follow the input's.
 pub const ANSWER_COLUMNS: [&str; 17] = [
@@ -85,6 +86,22 @@ pub(super) enum AnswerKind {
     Text,
     Integer,
     Number,
+    Boolean,
+    /// JSON values of any kind, as their text.
+    Json,
+}
+
+impl AnswerKind {
+    /// The kind of a field of the answer.
+    pub(super) fn of_field(kind: FieldKind) -> Self {
+        match kind {
+            FieldKind::Text => Self::Text,
+            FieldKind::Integer => Self::Integer,
+            FieldKind::Number => Self::Number,
+            FieldKind::Boolean => Self::Boolean,
+            FieldKind::Json => Self::Json,
+        }
+    }
 }
 
 /// The value of one row in an answer column, or in a column for a field of the answer.

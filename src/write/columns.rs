@@ -4,7 +4,7 @@ mod names;
 
 use std::collections::{HashMap, HashSet};
 
-use super::answer::{AnswerColumn, FurtherColumns};
+use super::answer::{AnswerColumn, AnswerKind, FurtherColumns};
 use crate::row::Column;
 use crate::schema::Field;
 
@@ -133,6 +133,15 @@ impl Layout {
             layout.open = Some(OpenColumns::new(renames, seen.into_keys().collect())?);
         }
         Ok(layout)
+    }
+
+    /// The kind of a column's values, unless it is one of the input's.
+    pub(super) fn kind(&self, source: ColumnSource) -> AnswerKind {
+        match source {
+            ColumnSource::Answer(answer) => answer.kind(),
+            ColumnSource::Field(index) => AnswerKind::of_field(self.fields[index].kind),
+            ColumnSource::Input(_) => AnswerKind::Text,
+        }
     }
 
     /// The names of the output's columns, in order; without the rows' own when those are not known in advance.

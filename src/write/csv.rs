@@ -6,11 +6,11 @@ use std::io::Write as _;
 use serde_json::Value;
 
 use super::answer::AnswerValue;
+use super::answered::Answered;
 use super::cells::{Cell, CellReader};
 use super::columns::{ColumnSource, Layout};
 use super::encoder::Encoder;
 use super::error::WriteError;
-use super::expanded::Expanded;
 use super::parquet::decimals::Decimals;
 use crate::outcome::RowResult;
 use crate::row::Item;
@@ -63,7 +63,7 @@ impl CsvWriter {
     /// Writes one row; null cells are empty.
     pub(super) fn write(&mut self, item: &Item, result: &RowResult) -> Result<(), WriteError> {
         let cells = self.cells.read(item)?;
-        let expanded = Expanded::read(result, &self.layout.fields);
+        let answered = Answered::read(result, &self.layout);
         let safe = self.layout.spreadsheet_safe;
         let mut written = Ok(());
         for column in &self.layout.columns {
@@ -79,12 +79,8 @@ impl CsvWriter {
                     let text = guarded(&mut self.scratch, &text, safe && cell.is_text());
                     self.records.write_field(text)
                 }
-                ColumnSource::Answer(answer) => {
-                    self.records.write_field(answer_text(&mut self.scratch, answer.value(result), safe))
-                }
-                ColumnSource::Field(index) => {
-                    let value = expanded.value(&self.layout.fields[index]);
-                    self.records.write_field(answer_text(&mut self.scratch, value, safe))
+                answer => {
+                    self.records.write_field(answer_text(&mut self.scratch, answered.value(answer), safe))
                 }
             };
             if written.is_err() {

@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::answer::AnswerValue;
+use super::answered::Answered;
 use super::cells::{Cell, CellReader, each_column};
 use super::columns::{ColumnSource, Layout, OpenColumns};
 use super::encoder::Encoder;
 use super::error::WriteError;
-use super::expanded::Expanded;
 use super::json::{push_json, separate};
 use super::parquet::decimals::Decimals;
 use crate::outcome::RowResult;
@@ -51,7 +51,7 @@ impl JsonlWriter {
             _ => self.line.push(b'{'),
         }
         let cells = self.cells.read(item)?;
-        let expanded = Expanded::read(result, &self.layout.fields);
+        let answered = Answered::read(result, &self.layout);
         for (name, column) in self.names.iter().zip(&self.layout.columns) {
             push_name(&mut self.line, name);
             match column.source {
@@ -59,10 +59,7 @@ impl JsonlWriter {
                     (Some(decimals), Cell::Value(value)) => decimals.push(&mut self.line, value),
                     (_, cell) => push_cell(&mut self.line, cell),
                 },
-                ColumnSource::Answer(answer) => push_answer(&mut self.line, answer.value(result)),
-                ColumnSource::Field(index) => {
-                    push_answer(&mut self.line, expanded.value(&self.layout.fields[index]));
-                }
+                answer => push_answer(&mut self.line, answered.value(answer)),
             }
         }
         self.line.extend_from_slice(b"}\n");

@@ -1,7 +1,7 @@
 //! The last stage: joins input rows and their results into an output that appears whole or not at all.
 //!
-//! A [`Layout`] determines the output's columns once for all formats (`columns`; `answer` for the columns of an answer, `expanded`
-//! for the fields of a JSON answer). A [`Writer`] then takes one row after another: `cells` finds the input's values, `jsonl`,
+//! A [`Layout`] determines the output's columns once for all formats (`columns`; `answer` for the columns of an answer, `answered` for
+//! their values in a row). A [`Writer`] then takes one row after another: `cells` finds the input's values, `jsonl`,
 //! `csv` and `parquet` write them, `encoder` compresses the bytes, and `atomic` holds the file until it can replace the old one.
 //!
 //! Laws of this room:
@@ -15,6 +15,7 @@
 //! - **Every format passes the same tests** (`conformance`).
 
 mod answer;
+mod answered;
 mod atomic;
 mod cells;
 mod columns;
@@ -23,7 +24,6 @@ mod conformance;
 mod csv;
 mod encoder;
 mod error;
-mod expanded;
 mod json;
 mod jsonl;
 mod parquet;

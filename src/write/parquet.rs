@@ -19,15 +19,13 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::answer::AnswerColumn;
+use super::answered::Answered;
 use super::cells::CellReader;
 use super::columns::{ColumnSource, Layout};
 use super::encoder::Encoder;
 use super::error::WriteError;
-use super::expanded::Expanded;
 use crate::outcome::RowResult;
 use crate::row::{Column, ColumnKind, Item};
-use crate::schema::Field as SchemaField;
 
 use builder::ColumnBuilder;
 use runs::Runs;
@@ -56,8 +54,7 @@ pub(super) struct ParquetWriter {
     has_runs: bool,
     /// The other input columns.
     cells: CellReader,
-    /// The fields of the answer that are columns.
-    fields: Vec<SchemaField>,
+    layout: Layout,
     pending_rows: usize,
     /// The approximate bytes of values in the pending rows.
     pending_bytes: usize,
@@ -69,9 +66,8 @@ enum PendingColumn {
     Batch(String),
     /// Taken from the row's cell at this index.
     Cell(usize, ColumnBuilder),
-    Answer(AnswerColumn, ColumnBuilder),
-    /// A field of the answer, by its index.
-    Field(usize, ColumnBuilder),
+    /// Any other column.
+    Answer(ColumnSource, ColumnBuilder),
 }
 
 impl ParquetWriter {
@@ -84,18 +80,13 @@ impl ParquetWriter {
         let mut cell_names = Vec::new();
         for column in &layout.columns {
             let (pending, field) = match column.source {
-                ColumnSource::Answer(answer) => {
-                    let builder = ColumnBuilder::of_answer(answer.kind());
-                    let field = Field::new(&column.name, builder.data_type(), true);
-                    (PendingColumn::Answer(answer, builder), field)
-                }
-                ColumnSource::Field(index) => {
-                    let builder = ColumnBuilder::of_field(layout.fields[index].kind);
-                    let field = Field::new(&column.name, builder.data_type(), true);
-                    (PendingColumn::Field(index, builder), field)
-                }
                 ColumnSource::Input(index) => {
                     input_column(&layout.inputs[index], &column.name, &mut cell_names)
+                }
+                answer => {
+                    let builder = ColumnBuilder::of_answer(layout.kind(answer));
+                    let field = Field::new(&column.name, builder.data_type(), true);
+                    (PendingColumn::Answer(answer, builder), field)
                 }
             };
             columns.push(pending);
@@ -116,7 +107,7 @@ impl ParquetWriter {
             columns,
             runs: Runs::default(),
             cells: CellReader::new(cell_names.iter().map(String::as_str), as_spelled),
-            fields: layout.fields,
+            layout,
             pending_rows: 0,
             pending_bytes: 0,
         })
@@ -128,14 +119,11 @@ impl ParquetWriter {
             self.pending_bytes += self.runs.push(item)?;
         }
         let cells = self.cells.read(item)?;
-        let expanded = Expanded::read(result, &self.fields);
+        let answered = Answered::read(result, &self.layout);
         for (column, field) in self.columns.iter_mut().zip(self.schema.fields()) {
             self.pending_bytes += match column {
                 PendingColumn::Batch(_) => 0,
-                PendingColumn::Answer(answer, builder) => builder.push_answer(answer.value(result)),
-                PendingColumn::Field(index, builder) => {
-                    builder.push_answer(expanded.value(&self.fields[*index]))
-                }
+                PendingColumn::Answer(source, builder) => builder.push_answer(answered.value(*source)),
                 PendingColumn::Cell(index, builder) => {
                     builder.push_cell(cells[*index]).ok_or_else(|| misfit(item, field))?
                 }
@@ -173,9 +161,7 @@ impl ParquetWriter {
         for (column, field) in self.columns.iter_mut().zip(self.schema.fields()) {
             arrays.push(match column {
                 PendingColumn::Batch(name) => self.runs.column(name, field.data_type())?,
-                PendingColumn::Cell(_, builder)
-                | PendingColumn::Answer(_, builder)
-                | PendingColumn::Field(_, builder) => builder.finish(),
+                PendingColumn::Cell(_, builder) | PendingColumn::Answer(_, builder) => builder.finish(),
             });
         }
         RecordBatch::try_new(self.schema.clone(), arrays)

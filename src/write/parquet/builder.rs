@@ -8,7 +8,6 @@ use arrow::datatypes::DataType;
 use serde_json::Value;
 
 use crate::row::JsonKind;
-use crate::schema::FieldKind;
 use crate::write::answer::{AnswerKind, AnswerValue};
 use crate::write::cells::Cell;
 
@@ -50,16 +49,8 @@ impl ColumnBuilder {
             AnswerKind::Text => Self::of_text(),
             AnswerKind::Integer => Self::Integer(Int64Builder::new()),
             AnswerKind::Number => Self::Number(Float64Builder::new()),
-        }
-    }
-
-    pub(super) fn of_field(kind: FieldKind) -> Self {
-        match kind {
-            FieldKind::Text => Self::of_text(),
-            FieldKind::Integer => Self::Integer(Int64Builder::new()),
-            FieldKind::Number => Self::Number(Float64Builder::new()),
-            FieldKind::Boolean => Self::Boolean(BooleanBuilder::new()),
-            FieldKind::Json => Self::Json(StringBuilder::new()),
+            AnswerKind::Boolean => Self::Boolean(BooleanBuilder::new()),
+            AnswerKind::Json => Self::Json(StringBuilder::new()),
         }
     }
 
