@@ -366,6 +366,10 @@ pub struct RowResult {
     pub warnings: Vec<String>,
     /// The pieces of a row that was cut.
     pub pieces: PieceCounts,
+    /// The results of the row's combinations of `[each]`, where they are beside one another.
+    pub combinations: Vec<RowResult>,
+    /// Which combination it is the result of, where each has a row of its own.
+    pub combination: Option<usize>,
 }
 
 impl RowResult {

@@ -21,13 +21,16 @@ pub struct Row {
     pub fields: Map<String, Value>,
     /// The form in which it was read, kept to write it again without loss.
     pub origin: Origin,
-    /// For a piece of a row, that row. Its `fields` are then the row's, with the piece's text in the place of the whole, and with
-    /// the piece itself as [`PIECE`].
+    /// For one of several requests of a row, that row. The `fields` are then the row's, with the combination as [`EACH`], a piece as
+    /// [`PIECE`], and its text in the place of the whole.
     pub whole: Option<Arc<Row>>,
 }
 
 /// The name under which the templates of a row's piece see the piece.
 pub const PIECE: &str = "piece";
+
+/// The name under which templates see the combination of `[each]` that they are filled in for.
+pub const EACH: &str = "each";
 
 /// A row that could not be read. It still has a position: one row in, one row out.
 #[derive(Debug, Clone)]

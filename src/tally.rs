@@ -122,7 +122,7 @@ impl Snapshot {
     pub fn progress(&self) -> String {
         let done = count(self.ok + self.failed);
         let of = counted(self.rows, self.words.request());
-        match self.words.pieces {
+        match self.words.several() {
             true => format!("{done} of {of} of {}", counted(self.input_rows, self.words.row())),
             false => format!("{done} of {of}"),
         }

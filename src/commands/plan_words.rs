@@ -29,7 +29,7 @@ pub(super) fn plan_line(plan: &Plan, words: RowWords) -> String {
     if !notes.is_empty() {
         rows.push_str(&format!(" ({})", notes.join("; ")));
     }
-    if words.pieces {
+    if words.several() {
         rows.push_str(&format!(" · {}", counted(plan.requests - unreadable, words.request())));
     }
     if plan.merges > 0 {

@@ -77,6 +77,9 @@ pub(super) struct ReceiptRows {
     /// The pieces of all of them, in a job that cuts rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pieces: Option<u64>,
+    /// The requests of all of them, in a job with `[each]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests: Option<u64>,
 }
 
 /// What became of the digest.
@@ -229,17 +232,19 @@ impl ReceiptRows {
     /// Those of the output; where none was written, as the journal has them.
     fn of(words: &ClosingWords<'_>, reader: &Reader) -> Result<Self, Failure> {
         let rows = words.summary.plan.rows;
-        let pieces = words.opened.words().pieces.then_some(words.summary.plan.requests);
+        let (noun, all) = (words.opened.words(), words.summary.plan.requests);
+        let pieces = noun.pieces.then_some(all);
+        let requests = noun.each.then_some(all);
         let gives_warnings = words.opened.gives_warnings();
         if let Some(written) = words.summary.written {
             let OutputCounts { ok, failed, pending, skipped, warned, .. } = written;
             let warned = gives_warnings.then_some(warned);
-            return Ok(Self { rows, ok, failed, pending, skipped, warned, pieces });
+            return Ok(Self { rows, ok, failed, pending, skipped, warned, pieces, requests });
         }
         let counts = reader.counts(words.opened.job.input.limit)?;
         let pending = rows.saturating_sub(counts.ok + counts.failed);
         let warned = gives_warnings.then(|| reader.warned(words.opened.job.input.limit)).transpose()?;
-        Ok(Self { rows, ok: counts.ok, failed: counts.failed, pending, skipped: 0, warned, pieces })
+        Ok(Self { rows, ok: counts.ok, failed: counts.failed, pending, skipped: 0, warned, pieces, requests })
     }
 }
 

@@ -72,9 +72,12 @@ fn subject(reader: &Reader, job: &Job, figures: &Figures) -> Result<ReportSubjec
         names.extend(reader.row_of(outlier.entry)?.map(|name| (outlier.entry, name)));
     }
     let number = |key: &str| described[key].as_u64();
-    let words =
-        RowWords { documents: described["documents"].as_bool() == Some(true), pieces: job.split.is_some() };
-    let whole = number("rows").filter(|_| words.pieces).map(|rows| counted(rows, words.row()));
+    let words = RowWords {
+        documents: described["documents"].as_bool() == Some(true),
+        pieces: job.split.is_some(),
+        each: job.each.is_some(),
+    };
+    let whole = number("rows").filter(|_| words.several()).map(|rows| counted(rows, words.row()));
     Ok(ReportSubject {
         output: job.output.path.display().to_string(),
         rows: SubjectRows {

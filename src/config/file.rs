@@ -16,7 +16,7 @@ use crate::config::words::{optional_word, word};
 use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::answer::OnLength;
 use crate::job::period::CapPeriod;
-use crate::job::{Role, Transport};
+use crate::job::{Role, RowLayout, Transport};
 
 /// A job of fanfold: one prompt over every row of a file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -59,6 +59,9 @@ pub struct JobFile {
     /// Lets short rows travel together, where requests are what is limited.
     #[serde(default)]
     pub pack: PackSection,
+    /// Asks each row once for each combination of these values, which templates see as `each.NAME`: `lang = ["English", "French"]`.
+    #[serde(default)]
+    pub each: BTreeMap<String, OneOrMany>,
     /// Cuts long texts into pieces, each of which is a request of its own.
     pub split: Option<SplitSection>,
     /// With `combine = "merge"`: one more request for each row, over the answers to its pieces.
@@ -240,6 +243,12 @@ pub struct OutputSection {
     pub delimiter: Option<String>,
     /// Whether CSV and TSV begin with a byte order mark, by which Excel knows UTF-8. Default: as the input.
     pub bom: Option<bool>,
+    /// Answers to the combinations of [each]: `wide`, a response column for each, or `long`, a row for each.
+    #[serde(default, deserialize_with = "optional_word")]
+    #[schemars(extend("default" = "wide"))]
+    pub layout: Option<RowLayout>,
+    /// Name of the response column of each combination, a template over its values: `{{ column }}_{{ lang }}`. Default: `response_` and the values.
+    pub wide: Option<String>,
     /// File of its own for the response of each document: `out/{{ stem }}.zh.md`. A template over a row's columns.
     pub documents: Option<String>,
     /// File to keep the answers in. Default: `PATH.journal` next to the output.

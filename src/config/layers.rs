@@ -82,6 +82,13 @@ impl Layers {
         Some((script.clone(), span.clone()))
     }
 
+    /// Where a key is in the order in which keys are written: those of the file first, then those of the overlays.
+    pub(super) fn order_of(&self, key: &str) -> (usize, usize) {
+        let in_file = self.spans.get(key).map(|span| (0, span.start));
+        let overlay = self.overlays.iter().position(|overlay| key.starts_with(&*overlay.key));
+        in_file.unwrap_or((1, overlay.unwrap_or(usize::MAX)))
+    }
+
     /// The overlays that set a key, or a table around it.
     fn overlays_of(&self, key: &str) -> impl Iterator<Item = &Overlay> {
         let is_of = move |overlay: &&Overlay| {

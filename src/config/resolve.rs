@@ -3,6 +3,7 @@
 mod answering;
 mod asking;
 mod bounds;
+mod each;
 mod files;
 mod looking;
 mod lookups;
@@ -51,6 +52,7 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
     let job = settle(file, layers, lookups)?;
     check_model_is_named(&job)?;
     splitting::check_joined(&job, layers)?;
+    each::check(&job, layers)?;
     // If rows bring their own model, the price of each is looked up when it is rendered.
     if job.caps.cost.is_some() && job.price.is_none() && job.model.name.is_some() {
         let message = "a cap on cost needs a price, and this model's price is not known";
@@ -118,6 +120,7 @@ fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<J
             memory: file.glossary.memory.map(PathBuf::from),
         },
         pack: pack(file.pack, layers)?,
+        each: each::each(file.each, layers)?,
         merge: merge(file.merge, file.split.as_ref(), layers)?,
         split: file.split.map(|section| split(section, layers)).transpose()?,
         digest: file.digest.map(|section| digest(section, layers)).transpose()?,

@@ -18,6 +18,7 @@
 pub(crate) mod address;
 pub mod answer;
 pub mod documents;
+pub mod each;
 pub mod effective;
 pub mod facts;
 pub mod facts_date;
@@ -49,11 +50,12 @@ use serde_json::{Map, Value};
 
 use answer::{AnswerRules, GlossaryFiles, Tool};
 use documents::DocumentSettings;
+use each::Each;
 use facts::{ModelCatalog, ModelInfo};
 use input_format::InputFormat;
 use limits::{Caps, Concurrency, Quotas, Rates};
 use notify::Notify;
-pub use output::Output;
+pub use output::{Output, RowLayout};
 use over::{DigestRequest, PartsRequest};
 use pack::PackSettings;
 use period::CapPeriod;
@@ -110,6 +112,8 @@ pub struct Job {
     pub glossary: GlossaryFiles,
     /// How short rows travel together, if they do.
     pub pack: Option<PackSettings>,
+    /// The values for each of which a row is asked, if there are any.
+    pub each: Option<Each>,
     /// How each row's text is cut into pieces, if it is.
     pub split: Option<Split>,
     /// The request over the answers to a row's pieces, if there is one.

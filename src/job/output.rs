@@ -2,9 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::rehearsed_names::simulated;
 use super::template_text::TemplateText;
 use crate::format::Format;
+
+/// How an output holds the answers to the combinations of `[each]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RowLayout {
+    /// One row out for each row in, with a response column for each combination.
+    #[default]
+    Wide,
+    /// A row for each combination.
+    Long,
+}
 
 /// The output.
 #[derive(Debug, Clone)]
@@ -29,6 +43,10 @@ pub struct Output {
     pub delimiter: Option<u8>,
     /// Whether CSV and TSV begin with a byte order mark, if the job says so.
     pub bom: Option<bool>,
+    /// How it holds the answers to the combinations of `[each]`.
+    pub layout: RowLayout,
+    /// The name of the response column of each combination, a template over its values.
+    pub wide: Option<TemplateText>,
     /// The name of the file that the response of each row gets of its own, a template over the row's columns.
     pub documents: Option<TemplateText>,
     /// Whether it is that of a rehearsal, whose files have names of their own.

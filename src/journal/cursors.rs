@@ -9,7 +9,7 @@ use super::codec::{read_texts, usage};
 use super::reader::Reader;
 use super::seal::{bound, result_is_whole};
 use crate::note::EntryPart;
-use crate::outcome::{Answer, PieceCounts, RowResult, Status, Usage};
+use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::request::Fingerprint;
 use crate::row::{RecordHash, RowId};
 
@@ -249,7 +249,7 @@ fn result(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredResult> {
         error_code: if status == Status::Failed { row.get(4)? } else { None },
         error: if status == Status::Failed { row.get(5)? } else { None },
         warnings: if status == Status::Ok { read_texts(row.get(5)?) } else { Vec::new() },
-        pieces: PieceCounts::default(),
+        ..RowResult::default()
     };
     Ok(StoredResult {
         entry: row.get(20)?,

@@ -3,7 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf, absolute};
+use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
+use super::fold::FoldedRow;
+use super::row_requests::Combinations;
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::dispatch::stop::{Stop, StopLevel};
@@ -21,6 +26,8 @@ pub(super) struct DocumentFiles {
     name: Slot,
     text: TemplateText,
     output: Output,
+    /// The combinations, in a job with `[each]`: each has a file.
+    each: Option<Arc<Combinations>>,
     /// The folder that the template names before anything is filled in: no file leads above it.
     folder: PathBuf,
 }
@@ -39,23 +46,33 @@ impl DocumentFiles {
             return Err(problem("`documents` needs an input of documents").help(help).into());
         }
         let mut templates = Templates::new(opened.source.columns(), opened.job.input.max_record_bytes);
+        if let Some(each) = &opened.job.each {
+            templates = templates.of_each(each);
+        }
         let name = templates.add("output.documents", text.clone())?;
         templates.check_columns()?;
+        templates.check_each_names()?;
+        if let Some(unused) = templates.unused_each() {
+            let message =
+                format!("the answers for all values of `each.{unused}` would be written to one file");
+            return Err(problem(&message).help(format!("add {{{{ each.{unused} }}}} to the name")).into());
+        }
         if name.is_literal() {
             let help = "name it by a column, such as \"out/{{ stem }}.md\"";
             return Err(problem("every document would be written to this one file").help(help).into());
         }
         let folder = literal_folder(&text.source).to_owned();
         let output = opened.job.output.clone();
-        Ok(Some(Self { templates, name, folder, text, output }))
+        let each = opened.requester().each.clone();
+        Ok(Some(Self { templates, name, folder, text, output, each }))
     }
 
-    /// The file of a row.
-    fn place(&self, row: &Row) -> Result<PathBuf, Diagnostic> {
-        let name = self.templates.fill(&row.fields).text(&self.name)?;
+    /// The file of a row with these columns.
+    fn place(&self, fields: &Map<String, Value>) -> Result<PathBuf, Diagnostic> {
+        let name = self.templates.fill(fields).text(&self.name)?;
         // Without a folder of its own, `{{ folder }}/…` is in the working directory.
         let is_rooted = self.text.source.starts_with('/');
-        let at_root = row.fields.get("folder").and_then(|folder| folder.as_str()) == Some("");
+        let at_root = fields.get("folder").and_then(|folder| folder.as_str()) == Some("");
         let name = if at_root && !is_rooted { name.trim_start_matches('/') } else { &name };
         let path = Path::new(name);
         let below = path.strip_prefix(&self.folder).ok().filter(|below| {
@@ -91,10 +108,12 @@ impl DocumentFiles {
             taken.insert(settled(&source));
             taken.extend(source.canonicalize().ok());
             if let Item::Row(row) = &item {
-                let name = self.place(row)?;
-                // What a run refuses, its rehearsal does too.
-                named.push((name.clone(), source.clone()));
-                targets.push((output.document(name), source));
+                for fields in self.fields_of(row) {
+                    let name = self.place(&fields)?;
+                    // What a run refuses, its rehearsal does too.
+                    named.push((name.clone(), source.clone()));
+                    targets.push((output.document(name), source.clone()));
+                }
             }
         }
         self.check_all(&named, &taken)?;
@@ -127,19 +146,39 @@ impl DocumentFiles {
         Ok(())
     }
 
+    /// The columns of a row as the template sees them: once, or for each combination.
+    fn fields_of(&self, row: &Row) -> Vec<Map<String, Value>> {
+        let Some(each) = &self.each else { return vec![row.fields.clone()] };
+        let put = |number| {
+            let mut fields = row.fields.clone();
+            each.put(number, &mut fields);
+            fields
+        };
+        (0..each.all.len()).map(put).collect()
+    }
+
+    /// Writes the answers to a document.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written.
+    pub(super) fn write_row(&self, folded: &FoldedRow) -> Result<(), PipelineError> {
+        let Item::Row(row) = &folded.item else { return Ok(()) };
+        let results =
+            if self.each.is_some() { &folded.each[..] } else { std::slice::from_ref(&folded.result) };
+        self.fields_of(row).iter().zip(results).try_for_each(|(fields, result)| self.write(fields, result))
+    }
+
     /// Writes the answer to a document that has one, and the text of one that asks nothing. Any other keeps the file that it has.
     ///
     /// # Errors
     ///
     /// The file cannot be written.
-    pub(super) fn write(&self, item: &Item, result: &RowResult) -> Result<(), PipelineError> {
-        let (Item::Row(row), Status::Ok | Status::Skipped, Some(answer)) =
-            (item, result.status, &result.answer)
-        else {
+    fn write(&self, fields: &Map<String, Value>, result: &RowResult) -> Result<(), PipelineError> {
+        let (Status::Ok | Status::Skipped, Some(text)) = (result.status, result.response()) else {
             return Ok(());
         };
-        let Some(text) = &answer.response else { return Ok(()) };
-        write_text(&self.output.document(self.place(row)?), text)?;
+        write_text(&self.output.document(self.place(fields)?), text)?;
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! The answers to a row's pieces become one again, in the text's own frame or by the row's last request.
+//! The results of a row's requests become its own: pieces one again, in the text's own frame or by the row's last request, and
+//! combinations beside one another.
 
 use std::sync::Arc;
 
@@ -7,9 +8,11 @@ use serde_json::Value;
 use super::bad_rows::BAD_ROW;
 use super::opened::WARNINGS;
 use super::over::PartsRenderer;
-use super::row_requests::RowRequests;
+use super::row_requests::{Combinations, RowRequests};
 use super::{Opened, PipelineError};
 use crate::conversation::LOST_PARAGRAPHS;
+use crate::job::RowLayout;
+use crate::job::each::Combination;
 use crate::job::split::{Combine, OnMismatch};
 use crate::journal::reader::Reader;
 use crate::note::EntryPart;
@@ -22,7 +25,9 @@ pub struct FoldedRow {
     pub item: Item,
     /// Its result.
     pub result: RowResult,
-    /// The results that the output has of it: one, or that of each piece.
+    /// The results of its combinations, in a job with `[each]`; none if the row could not be read.
+    pub each: Vec<RowResult>,
+    /// The results that the output has of it: one, or that of each piece or combination.
     pub lines: Vec<RowResult>,
 }
 
@@ -34,6 +39,8 @@ pub(super) struct Folding<'r> {
     /// Whether the warnings of documents are among those of their answers.
     joins_warnings: bool,
     merger: Option<PartsRenderer>,
+    each: Option<Arc<Combinations>>,
+    layout: RowLayout,
     reader: &'r Reader,
     of_row: Vec<RowResult>,
 }
@@ -42,8 +49,9 @@ impl<'r> Folding<'r> {
     pub(super) fn new(opened: &Opened, reader: &'r Reader) -> Self {
         let (combine, merger) = (opened.combine(), opened.merger().cloned());
         let keep = opened.conversation().on_mismatch == Some(OnMismatch::Keep);
+        let (each, layout) = (opened.requester().each.clone(), opened.job.output.layout);
         let joins_warnings = opened.joins_warnings();
-        Self { combine, keep, joins_warnings, merger, reader, of_row: Vec::new() }
+        Self { combine, keep, joins_warnings, merger, each, layout, reader, of_row: Vec::new() }
     }
 
     /// Adds the next request with its result; `None` for a row that has none. Gives the row after its last one.
@@ -58,21 +66,11 @@ impl<'r> Folding<'r> {
             return Ok(None);
         }
         let of_row = std::mem::take(&mut self.of_row);
-        if let Some(whole) = whole {
-            let mut result = folded(&whole, self.combine, &of_row, self.keep);
-            if let Some(merger) = self.merger.as_ref().filter(|_| result.status == Status::Ok) {
-                result = match parts_of(&of_row) {
-                    Some(parts) => self.merged(merger, &whole, parts, result)?,
-                    // The answer to the only piece is the row's.
-                    None => RowResult { answer: of_row.first().and_then(|one| one.answer.clone()), ..result },
-                };
-            }
-            let lines = lines(self.combine, result.clone(), of_row);
-            return Ok(Some(self.with_warnings(FoldedRow { item: whole.item(), result, lines })));
-        }
-        let Some(item) = item else { return Ok(None) };
-        let result = with_place(of_row.into_iter().next().unwrap_or_default(), &item);
-        Ok(Some(self.with_warnings(FoldedRow { item, lines: vec![result.clone()], result })))
+        Ok(match (whole, item) {
+            (Some(whole), _) => Some(self.with_warnings(self.several(&whole, of_row)?)),
+            (None, Some(item)) => Some(self.with_warnings(self.only(item, of_row))),
+            (None, None) => None,
+        })
     }
 
     /// The row with the warnings of its document before those of its answers, if they are one column.
@@ -89,15 +87,71 @@ impl<'r> Folding<'r> {
         row
     }
 
+    /// A row that is one request, or could not be read.
+    fn only(&self, item: Item, of_row: Vec<RowResult>) -> FoldedRow {
+        let result = with_place(of_row.into_iter().next().unwrap_or_default(), &item);
+        let lines = match (&self.each, self.layout) {
+            (Some(each), RowLayout::Long) => (0..each.all.len())
+                .map(|number| RowResult { combination: Some(number), ..result.clone() })
+                .collect(),
+            _ => vec![result.clone()],
+        };
+        FoldedRow { item, result, each: Vec::new(), lines }
+    }
+
+    /// A row of several requests.
+    fn several(&self, whole: &RowRequests, of_row: Vec<RowResult>) -> Result<FoldedRow, PipelineError> {
+        let (mut results, mut lines) = (Vec::new(), Vec::new());
+        for (number, of_pieces) in whole.by_combination(of_row).into_iter().enumerate() {
+            let result = self.combination(whole, number, &of_pieces)?;
+            lines.push(self::lines(self.combine, result.clone(), of_pieces));
+            results.push(result);
+        }
+        let item = whole.item();
+        let Some(each) = &self.each else {
+            let (result, lines) = (results.pop().unwrap_or_default(), lines.pop().unwrap_or_default());
+            return Ok(FoldedRow { item, result, each: Vec::new(), lines });
+        };
+        let result = beside(each, &results);
+        let lines = match self.layout {
+            RowLayout::Long => long(lines),
+            RowLayout::Wide if self.combine == Combine::Rows => wide_pieces(each, lines),
+            RowLayout::Wide => vec![RowResult { combinations: results.clone(), ..result.clone() }],
+        };
+        Ok(FoldedRow { item, result, each: results, lines })
+    }
+
+    /// The result of a combination, from those of its pieces.
+    fn combination(
+        &self,
+        whole: &RowRequests,
+        number: usize,
+        of_pieces: &[RowResult],
+    ) -> Result<RowResult, PipelineError> {
+        if whole.cut.is_none() {
+            let skipped = || RowResult { status: Status::Skipped, ..RowResult::default() };
+            return Ok(of_pieces.first().cloned().unwrap_or_else(skipped));
+        }
+        let result = folded(whole, self.combine, of_pieces, self.keep);
+        let Some(merger) = self.merger.as_ref().filter(|_| result.status == Status::Ok) else {
+            return Ok(result);
+        };
+        match parts_of(of_pieces) {
+            Some(parts) => self.merged(merger, (whole, number), parts, result),
+            // The answer to the only piece is the row's.
+            None => Ok(RowResult { answer: of_pieces.first().and_then(|one| one.answer.clone()), ..result }),
+        }
+    }
+
     /// The result of a row whose pieces are all answered, with that of the request over their answers.
     fn merged(
         &self,
         merger: &PartsRenderer,
-        whole: &RowRequests,
+        (whole, number): (&RowRequests, usize),
         parts: Vec<String>,
         pieces: RowResult,
     ) -> Result<RowResult, PipelineError> {
-        let merge = match merger.request(&whole.row.fields, parts) {
+        let merge = match merger.request(&whole.fields_for(number), parts) {
             Ok(request) => match self.reader.entry_over(request.fingerprint)? {
                 Some(entry) => self.reader.result_of(entry.number)?,
                 None => RowResult::default(),
@@ -144,7 +198,7 @@ fn folded(whole: &RowRequests, combine: Combine, results: &[RowResult], keep: bo
     let mut sum = sums(results);
     let failed = results.iter().filter(|result| result.status == Status::Failed).count();
     let of_piece = |(number, result): (usize, &RowResult)| {
-        let name = whole.name(number);
+        let name = whole.cut.as_ref().map(|cut| cut.name(number)).unwrap_or_default();
         result.warnings.iter().map(move |text| format!("{name}: {text}")).collect::<Vec<_>>()
     };
     sum.warnings = results.iter().enumerate().flat_map(of_piece).collect();
@@ -159,7 +213,8 @@ fn folded(whole: &RowRequests, combine: Combine, results: &[RowResult], keep: bo
             let (number, first) = first_failure(results);
             sum.error_code.clone_from(&first.error_code);
             let reason = first.error.as_deref().unwrap_or_default();
-            sum.error = Some(format!("{}: {reason}", whole.name(number)));
+            let name = whole.cut.as_ref().map(|cut| cut.name(number)).unwrap_or_default();
+            sum.error = Some(format!("{name}: {reason}"));
         }
         Status::Ok if combine == Combine::Join => match joined(whole, results, keep) {
             Ok(text) => sum.answer.get_or_insert_default().response = Some(text),
@@ -180,6 +235,62 @@ fn folded(whole: &RowRequests, combine: Combine, results: &[RowResult], keep: bo
         _ => {}
     }
     sum
+}
+
+/// The result of a row, from those of all its combinations.
+fn beside(each: &Combinations, results: &[RowResult]) -> RowResult {
+    let mut sum = sums(results);
+    sum.status = Status::of_requests(results.iter().map(|result| result.status));
+    sum.pieces = counts(results);
+    let of_combination = |(one, result): (&Combination, &RowResult)| {
+        let name = one.shown();
+        result.warnings.iter().map(move |text| format!("{name}: {text}")).collect::<Vec<_>>()
+    };
+    sum.warnings = each.all.iter().zip(results).flat_map(of_combination).collect();
+    let named = each.all.iter().zip(results);
+    let failed: Vec<_> = named.filter(|(_, result)| result.status == Status::Failed).collect();
+    if let [(combination, first), others @ ..] = failed.as_slice() {
+        let reason = first.error.as_deref().unwrap_or_default();
+        let others: Vec<String> = others.iter().map(|(combination, _)| combination.shown()).collect();
+        let others = match others.as_slice() {
+            [] => String::new(),
+            names => format!("; also failed: {}", names.join("; ")),
+        };
+        sum.error = Some(format!("{}: {reason}{others}", combination.shown()));
+        sum.error_code.clone_from(&first.error_code);
+    }
+    sum
+}
+
+/// The pieces of all combinations together.
+fn counts(results: &[RowResult]) -> PieceCounts {
+    let sum = |count: fn(&PieceCounts) -> Option<u64>| {
+        let counts: Vec<u64> = results.iter().filter_map(|result| count(&result.pieces)).collect();
+        (!counts.is_empty()).then(|| counts.iter().sum())
+    };
+    PieceCounts { number: None, count: sum(|pieces| pieces.count), failed: sum(|pieces| pieces.failed) }
+}
+
+/// A row of the output for each combination, or for each of its pieces.
+fn long(lines: Vec<Vec<RowResult>>) -> Vec<RowResult> {
+    let numbered = |(number, lines): (usize, Vec<RowResult>)| {
+        lines.into_iter().map(move |line| RowResult { combination: Some(number), ..line })
+    };
+    lines.into_iter().enumerate().flat_map(numbered).collect()
+}
+
+/// A row of the output for each piece, with that piece of every combination.
+fn wide_pieces(each: &Combinations, lines: Vec<Vec<RowResult>>) -> Vec<RowResult> {
+    let most = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let skipped = || RowResult { status: Status::Skipped, ..RowResult::default() };
+    let line = |number: usize| {
+        let results: Vec<RowResult> =
+            lines.iter().map(|lines| lines.get(number).cloned().unwrap_or_else(skipped)).collect();
+        let first = results.iter().find(|result| result.pieces.count.is_some());
+        let pieces = first.map(|result| result.pieces).unwrap_or_default();
+        RowResult { pieces, ..RowResult { combinations: results.clone(), ..beside(each, &results) } }
+    };
+    (0..most).map(line).collect()
 }
 
 /// The results of the rows of an output that a row becomes; `result` is its own.

@@ -16,10 +16,10 @@ pub fn looked_rows<'r>(
     mut results: Results<'r>,
     with_columns: bool,
 ) -> Result<impl Iterator<Item = Result<FoldedRow, PipelineError>> + use<'r>, PipelineError> {
-    let wanted = match opened.splitter() {
+    let wanted = match opened.requester().asks_once() {
         _ if with_columns => Projection::Fields,
-        Some(_) => opened.wanted_by_requests(),
-        None => Projection::Only([].into()),
+        false => opened.wanted_by_requests(),
+        true => Projection::Only([].into()),
     };
     let mut folding = Folding::new(opened, results.reader());
     let mut scan = Scan::new(opened, wanted, None, |_: u64, _: Option<&Entry>| Depth::Whole)?;

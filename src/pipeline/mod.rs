@@ -8,6 +8,7 @@ pub mod counted;
 pub mod digest;
 mod document_files;
 mod document_input;
+mod each_columns;
 mod error;
 pub mod execute;
 pub mod experience;

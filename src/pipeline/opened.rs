@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::document_input::{self, DocumentReading};
+use super::each_columns::each_columns;
 use super::over::{Digester, PartsRenderer};
 use super::request_key::request_key;
-use super::row_requests::Requester;
+use super::row_requests::{Combinations, Requester};
 use super::split_row::{FORMAT, Splitter};
 use super::structure::Structure;
 use super::{PipelineError, glossary, piece_size};
@@ -24,7 +25,7 @@ use crate::render::estimate::tokens_of_piece;
 use crate::row::Item;
 use crate::row_words::RowWords;
 use crate::schema::{AnswerSchema, Field};
-use crate::write::{FurtherColumns, Layout, LayoutError, OutputSpec, PieceColumns};
+use crate::write::{EachColumns, FurtherColumns, Layout, LayoutError, OutputSpec, PieceColumns};
 
 /// The column of documents that says what to know of their texts.
 pub(super) const WARNINGS: &str = "warnings";
@@ -44,6 +45,8 @@ pub struct Opened {
     fields: Vec<Field>,
     /// Decides what each row asks.
     requester: Requester,
+    /// The columns of the output for the combinations of `[each]`.
+    each_columns: EachColumns,
     /// Makes the request over the answers to a row's pieces, in a job that merges them.
     merger: Option<PartsRenderer>,
     /// Makes the request over all rows, in a job that has one.
@@ -106,13 +109,27 @@ impl Opened {
         };
         let renderer = Renderer::new(&job, source.columns())?.with_glossary(glossary::read(&job)?);
         let splitter = job.split.as_ref().map(|split| splitter(&job, split, &source)).transpose()?;
-        let request_key = request_key(&job, &source, &renderer, splitter.as_ref()).into();
+        job.each.as_ref().map_or(Ok(()), |each| renderer.check_each_is_used(each))?;
+        let each = job.each.as_ref().map(|each| Arc::new(Combinations::new(each)));
+        let requester = Requester { splitter, each };
+        let each_columns = each_columns(&job)?;
+        let request_key = request_key(&job, &source, &renderer, requester.splitter.as_ref()).into();
         let over = |asked: &PartsRequest| PartsRenderer::new(&job, asked, source.columns());
         let merger = job.merge.as_ref().map(over).transpose()?;
         let digester = job.digest.as_ref().map(|digest| Digester::new(&job, digest)).transpose()?;
-        let requester = Requester { splitter };
         let (job, source, renderer) = (Arc::new(job), Arc::new(source), Arc::new(renderer));
-        let opened = Self { job, source, renderer, schema, fields, requester, merger, digester, request_key };
+        let opened = Self {
+            job,
+            source,
+            renderer,
+            schema,
+            fields,
+            requester,
+            each_columns,
+            merger,
+            digester,
+            request_key,
+        };
         opened.check_output_is_no_input(&opened.job.output.path)?;
         if opened.source.columns().is_some() {
             opened.layout(opened.source.columns(), opened.job.output.format)?;
@@ -189,7 +206,8 @@ impl Opened {
 
     /// What messages call the job's rows and requests.
     pub fn words(&self) -> RowWords {
-        RowWords { documents: self.source.is_of_documents(), pieces: self.splitter().is_some() }
+        let (pieces, each) = (self.splitter().is_some(), self.requester.each.is_some());
+        RowWords { documents: self.source.is_of_documents(), pieces, each }
     }
 
     /// How the answers to a row's pieces become one.
@@ -235,6 +253,7 @@ impl Opened {
                     Some(Combine::Join | Combine::Merge) => PieceColumns::Counts,
                 },
             },
+            each: self.each_columns.clone(),
             // The whole text of a document would stand beside its translation.
             unless_selected: self.source.is_of_documents().then(|| "text".to_owned()),
         }

@@ -37,6 +37,8 @@ pub(super) fn job_of(job: &Job, asked: &PartsRequest) -> Job {
         request: asked.request.clone(),
         request_texts: asked.request_texts.clone(),
         glossary: Default::default(),
+        // A digest is over all combinations.
+        each: job.each.clone().filter(|_| asked.section == "merge"),
         split: None,
         merge: None,
         digest: None,
@@ -124,7 +126,11 @@ pub(super) struct Digester {
 impl Digester {
     pub(super) fn new(job: &Job, digest: &DigestRequest) -> Result<Self, Diagnostic> {
         let mut templates = Templates::new(None, job.input.max_record_bytes);
+        if let Some(each) = &job.each {
+            templates = templates.of_each(each);
+        }
         let each = templates.add("digest.each", digest.each.clone())?;
+        templates.check_each_names()?;
         let parts = PartsRenderer::new(job, &digest.asked, Some(&[]))?;
         Ok(Self { each: Arc::new((templates, each)), parts })
     }

@@ -2,7 +2,6 @@
 
 use std::thread::JoinHandle;
 
-use serde_json::Map;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::bad_rows::BAD_ROW;
@@ -58,12 +57,15 @@ fn each_merge(opened: &Opened, reader: &Reader, visit: &mut Visit<'_>) -> Result
             continue;
         }
         let of_row = std::mem::take(&mut of_row);
-        let is_answered = of_row.iter().all(|result| result.status == Status::Ok);
-        let Some((whole, parts)) = whole.zip(parts_of(&of_row)).filter(|_| is_answered) else { continue };
-        let id = whole.row.id.as_ref().map(|id| RowId::from_text(format!("{id}#merge")));
-        let request = merger.request(&whole.row.fields, parts);
-        if !visit(OverRequest { id, request })? {
-            break;
+        let Some(whole) = whole else { continue };
+        for (number, of_pieces) in whole.by_combination(of_row).iter().enumerate() {
+            let is_answered = of_pieces.iter().all(|result| result.status == Status::Ok);
+            let Some(parts) = parts_of(of_pieces).filter(|_| is_answered) else { continue };
+            let id = whole.id_for(number).map(|id| RowId::from_text(format!("{id}#merge")));
+            let request = merger.request(&whole.fields_for(number), parts);
+            if !visit(OverRequest { id, request })? {
+                return Ok(());
+            }
         }
     }
     Ok(())
@@ -88,7 +90,7 @@ pub(super) struct DigestParts {
 /// What the digest is made of; `None` while a row has no end, and for a job without one.
 pub(super) fn digest_parts(opened: &Opened, reader: &Reader) -> Result<Option<DigestParts>, PipelineError> {
     let Some(digester) = opened.digester() else { return Ok(None) };
-    let (mut parts, mut lacks) = (Vec::new(), 0);
+    let (mut parts, mut rows, mut lacks) = (Vec::new(), 0, 0);
     for row in looked_rows(opened, reader.results(), true)? {
         let row = row?;
         match row.result.status {
@@ -100,12 +102,19 @@ pub(super) fn digest_parts(opened: &Opened, reader: &Reader) -> Result<Option<Di
             }
             Status::Pending | Status::SetAside | Status::Dropped => return Ok(None),
         }
-        let response = row.result.response();
-        let empty = Map::new();
-        let fields = row.item.row().map_or(&empty, |row| &row.fields);
-        parts.push(digester.part(fields, response.unwrap_or_default()));
+        rows += 1;
+        let fields = row.item.row().map(|row| row.fields.clone()).unwrap_or_default();
+        let Some(each) = &opened.requester().each else {
+            parts.push(digester.part(&fields, row.result.response().unwrap_or_default()));
+            continue;
+        };
+        // Each combination contributes.
+        for (number, result) in row.each.iter().enumerate().filter(|(_, one)| one.status == Status::Ok) {
+            let mut fields = fields.clone();
+            each.put(number, &mut fields);
+            parts.push(digester.part(&fields, result.response().unwrap_or_default()));
+        }
     }
-    let rows = parts.len() as u64;
     let request = (rows > 0).then(|| {
         let parts = parts.into_iter().collect::<Result<Vec<_>, _>>().map_err(Box::new)?;
         digester.request(parts)

@@ -47,12 +47,12 @@ pub fn write_own(
     }
     let output = &opened.job.output;
     let destination = Destination::file(output.path.clone(), output.format);
-    let each = |row: &FoldedRow| files.as_ref().map_or(Ok(()), |files| files.write(&row.item, &row.result));
+    let each = |row: &FoldedRow| files.as_ref().map_or(Ok(()), |files| files.write_row(row));
     let written = write_each(opened, plan, reader.results(), destination, stop, each)?;
     let Some(written) = written else { return Ok(None) };
     // What a skipped row is written from is not in the journal.
     let is_answered = written.ok == plan.rows;
-    let results = if is_answered { reader.results_digest(written.ok)? } else { None };
+    let results = if is_answered { reader.results_digest(plan.requests)? } else { None };
     let state = file_mark(&output.path).zip(results).map(|(file, results)| OutputState {
         job,
         file,
@@ -70,7 +70,8 @@ fn job_mark(opened: &Opened, plan: &Plan) -> String {
     let compression = Compression::of_path(&output.path.to_string_lossy());
     let form =
         (output.format, compression, &output.select, &output.rename, &output.prefix, output.spreadsheet_safe);
+    let each = (output.layout, output.wide.as_ref().map(|template| &template.source));
     let (fields, columns, warnings) = (opened.fields(), &plan.columns, opened.gives_warnings());
-    let text = format!("{} {form:?} {fields:?} {columns:?} {warnings}", opened.request_key());
+    let text = format!("{} {form:?} {each:?} {fields:?} {columns:?} {warnings}", opened.request_key());
     fingerprint::of_bytes(text.as_bytes()).to_string()
 }

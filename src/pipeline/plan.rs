@@ -154,7 +154,7 @@ pub fn plan(
         if part.number == 0 {
             plan.rows += 1;
             plan.skipped += u64::from(part.count == 0);
-            plan.merges += u64::from(part.count > 1 && opened.merger().is_some());
+            plan.merges += merges(opened, part);
             survey_row(&mut columns, whole.as_deref(), news.as_ref())?;
             plan.note_whole(opened, whole.as_deref());
         }
@@ -289,6 +289,15 @@ impl Plan {
         sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
         sum.max_completion_tokens = sum.max_completion_tokens.saturating_add(one.max_completion_tokens);
         sum.unbounded |= one.unbounded;
+    }
+}
+
+/// How many merges a row has that is asked so many times: one for each combination of several pieces.
+fn merges(opened: &Opened, part: EntryPart) -> u64 {
+    let combinations = opened.requester().combinations() as u64;
+    match opened.merger() {
+        Some(_) if u64::from(part.count) > combinations => combinations,
+        _ => 0,
     }
 }
 

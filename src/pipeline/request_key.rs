@@ -27,12 +27,18 @@ pub(super) fn request_key(
         let turns = prompt.turns.iter().map(|turn| (turn.role, text(&turn.content)));
         (prompt.system.as_ref().map(text), turns.collect::<Vec<_>>(), prompt.user.as_ref().map(text))
     });
+    let each: Vec<_> = job.each.iter().flat_map(|each| &each.names).collect();
+    let each: Vec<_> =
+        each.iter().map(|each| (&each.name, each.values.iter().map(text).collect::<Vec<_>>())).collect();
     let asked = (model, facts, prompt, &job.request, renderer.glossary());
     // A function has no form of its own.
     let cut = splitter.map(|splitter| {
         let Splitter { column, by, combine, budget, context, tokens: _ } = splitter;
         (column, by, combine, budget, context)
     });
-    let text = format!("{} {input:?} {asked:?} {cut:?}", env!("CARGO_PKG_VERSION"));
+    let mut text = format!("{} {input:?} {asked:?} {cut:?}", env!("CARGO_PKG_VERSION"));
+    if !each.is_empty() {
+        text.push_str(&format!(" {each:?}"));
+    }
     fingerprint::of_bytes(text.as_bytes()).to_string()
 }

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::scan::{RequestPlace, Scan, Scanned};
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
-use crate::note::EntryPart;
 use crate::read::Projection;
 use crate::request::{ChatRequest, Fingerprint};
-use crate::row::Item;
+use crate::row::RowId;
 
 /// A request as the job makes it.
 pub struct MadeRequest {
@@ -16,7 +15,13 @@ pub struct MadeRequest {
     pub row: u64,
     /// Its own number among all requests, from 0.
     pub position: u64,
-    /// Where its row is, and which piece of it, for people.
+    /// The identifier of its row.
+    pub row_id: Option<RowId>,
+    /// The number of its combination in a job with `[each]`, from 0.
+    pub combination: usize,
+    /// The number of its piece in a job that cuts rows, from 1.
+    pub piece: Option<u32>,
+    /// Where its row is, and which of the row's requests it is, for people.
     pub place: String,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
@@ -37,9 +42,17 @@ pub fn requests(
         Err(error) => Some(Err(error)),
         Ok(scanned) => {
             let (key, request) = scanned.prepared(opened)?;
-            let place = place_of(scanned.item.as_ref()?, scanned.part);
+            let place = place_of(&scanned)?;
             let RequestPlace { row, position } = scanned.place;
-            Some(Ok(MadeRequest { row, position, place, fingerprint: key.fingerprint, request }))
+            let (whole, number) = (scanned.whole.as_ref(), scanned.part.number);
+            let row_id = match whole {
+                Some(whole) => whole.row.id.clone(),
+                None => scanned.item.as_ref().and_then(|item| item.row()?.id.clone()),
+            };
+            let combination = whole.map_or(0, |whole| whole.combination(number));
+            let piece = whole.and_then(|whole| whole.piece(number));
+            let fingerprint = key.fingerprint;
+            Some(Ok(MadeRequest { row, position, row_id, combination, piece, place, fingerprint, request }))
         }
     }))
 }
@@ -56,18 +69,19 @@ pub fn first_requests(opened: &Opened, most: usize) -> Vec<Fingerprint> {
     found
 }
 
-fn place_of(item: &Item, part: EntryPart) -> String {
-    match part.count {
-        0 | 1 => item.place().to_string(),
-        count => format!("{}, piece {} of {count}", item.place(), part.number + 1),
+/// Where a row is and which of its requests one is, for people; `None` if the row was not read.
+fn place_of(scanned: &Scanned) -> Option<String> {
+    match &scanned.whole {
+        Some(whole) => Some(whole.place(scanned.part.number)),
+        None => scanned.item.as_ref().map(|item| item.place().to_string()),
     }
 }
 
 /// The places of the rows whose requests are at some positions, found in one pass up to the last of them.
 pub fn places_of(opened: &Opened, positions: &BTreeSet<u64>) -> BTreeMap<u64, String> {
-    match opened.splitter() {
-        Some(_) => places_of_pieces(opened, positions),
-        None => places_of_rows(opened, positions),
+    match opened.requester().asks_once() {
+        true => places_of_rows(opened, positions),
+        false => places_of_requests(opened, positions),
     }
     .unwrap_or_default()
 }
@@ -90,19 +104,20 @@ fn places_of_rows(
     Ok(places)
 }
 
-fn places_of_pieces(
+fn places_of_requests(
     opened: &Opened,
     positions: &BTreeSet<u64>,
 ) -> Result<BTreeMap<u64, String>, PipelineError> {
     let last = positions.last().copied().unwrap_or_default();
     let mut places = BTreeMap::new();
     for scanned in Scan::of_requests(opened, opened.wanted_by_requests())? {
-        let Scanned { place, part, item, .. } = scanned?;
-        if place.position > last {
+        let scanned = scanned?;
+        let position = scanned.place.position;
+        if position > last {
             break;
         }
-        if let Some(item) = item.filter(|_| positions.contains(&place.position)) {
-            places.insert(place.position, place_of(&item, part));
+        if scanned.part.count > 0 && positions.contains(&position) {
+            places.extend(place_of(&scanned).map(|place| (position, place)));
         }
     }
     Ok(places)

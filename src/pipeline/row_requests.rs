@@ -1,4 +1,4 @@
-//! What a row asks: one request, or one for each piece of its text.
+//! What a row asks: a request for each combination of `[each]` and each piece of its text.
 //!
 //! This is the one place that knows how many requests a row has, and what each is made of. All other stages count them.
 
@@ -8,19 +8,43 @@ use serde_json::{Map, Value};
 
 use super::prefetch::Weight;
 use super::split_row::{CutText, Splitter};
-use crate::row::{BadRow, Item, Origin, PIECE, Row, RowId};
+use crate::job::each::{Combination, Each};
+use crate::row::{BadRow, EACH, Item, Origin, PIECE, Row, RowId};
 
 /// Decides what rows ask.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Requester {
     /// How texts are cut into pieces, in a job that does so.
     pub(super) splitter: Option<Splitter>,
+    /// What each row is asked for, in a job with `[each]`.
+    pub(super) each: Option<Arc<Combinations>>,
+}
+
+/// The combinations of `[each]`, the first name slowest.
+#[derive(Debug)]
+pub(super) struct Combinations {
+    pub(super) all: Vec<Combination>,
+    /// Each as templates see it.
+    fields: Vec<Map<String, Value>>,
+}
+
+impl Combinations {
+    pub(super) fn new(each: &Each) -> Self {
+        let all = each.combinations();
+        let fields = all.iter().map(|combination| each.fields(combination)).collect();
+        Self { all, fields }
+    }
+
+    /// The columns of a row as templates see them for a combination, by its number.
+    pub(super) fn put(&self, number: usize, fields: &mut Map<String, Value>) {
+        fields.insert(EACH.to_owned(), Value::Object(self.fields[number].clone()));
+    }
 }
 
 impl Requester {
     /// Whether every row is one request, whatever it holds.
     pub(super) fn asks_once(&self) -> bool {
-        self.splitter.is_none()
+        self.splitter.is_none() && self.each.is_none()
     }
 
     /// What a row asks. A row that has no text to cut is a bad one.
@@ -31,8 +55,14 @@ impl Requester {
         };
         let cut = self.splitter.as_ref().map(|splitter| splitter.cut(&row)).transpose()?;
         let pieces = cut.as_ref().map_or(1, CutText::count);
-        let asked = (0..pieces).map(|piece| Asked { piece }).collect();
-        Ok(RowRequests { row: Arc::new(row), cut, asked })
+        let of_combination = |combination| (0..pieces).map(move |piece| AskedFor { combination, piece });
+        let asked = (0..self.combinations()).flat_map(of_combination).collect();
+        Ok(RowRequests { row: Arc::new(row), cut, each: self.each.clone(), asked })
+    }
+
+    /// How many combinations there are; one in a job without `[each]`.
+    pub(super) fn combinations(&self) -> usize {
+        self.each.as_ref().map_or(1, |each| each.all.len())
     }
 }
 
@@ -42,13 +72,18 @@ pub(super) struct RowRequests {
     pub(super) row: Arc<Row>,
     /// Its text in pieces, in a job that cuts rows.
     pub(super) cut: Option<CutText>,
-    asked: Vec<Asked>,
+    /// The combinations, in a job with `[each]`.
+    each: Option<Arc<Combinations>>,
+    /// In the order of their numbers: the combinations one after another, and in each its pieces.
+    asked: Vec<AskedFor>,
 }
 
 /// What a request is made of, besides the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Asked {
-    /// The piece, by its number from 0.
+struct AskedFor {
+    /// The combination, by its number from 0; 0 in a job without `[each]`.
+    combination: usize,
+    /// The piece, by its number from 0; 0 in a job that does not cut rows.
     piece: u32,
 }
 
@@ -74,16 +109,56 @@ impl RowRequests {
         self.cut.as_ref()?.text_of_piece(self.asked.get(number as usize)?.piece)
     }
 
-    /// How messages name a request: `piece 2 of 7`.
-    pub(super) fn name(&self, number: usize) -> String {
-        let asked = self.asked.get(number);
-        let piece = asked.zip(self.cut.as_ref()).map(|(asked, cut)| cut.name(asked.piece as usize));
-        piece.unwrap_or_default()
+    /// Where the row is and which of its requests this is, for people: `in.csv:3, French, piece 2 of 7`.
+    pub(super) fn place(&self, number: u32) -> String {
+        let mut place = self.row.place.to_string();
+        let Some(asked) = self.asked.get(number as usize) else { return place };
+        if let Some(each) = &self.each {
+            place.push_str(&format!(", {}", each.all[asked.combination].shown()));
+        }
+        if let Some(count) = self.cut.as_ref().map(CutText::count).filter(|count| *count > 1) {
+            place.push_str(&format!(", piece {} of {count}", asked.piece + 1));
+        }
+        place
+    }
+
+    /// The combination of a request by its number; 0 in a job without `[each]`.
+    pub(super) fn combination(&self, number: u32) -> usize {
+        self.asked.get(number as usize).map_or(0, |asked| asked.combination)
+    }
+
+    /// The piece of a request by its number, counted from 1; `None` in a job that does not cut rows.
+    pub(super) fn piece(&self, number: u32) -> Option<u32> {
+        let asked = self.asked.get(number as usize);
+        self.cut.as_ref().and(asked).map(|asked| asked.piece + 1)
+    }
+
+    /// The results of the requests, by their combination. One that asks nothing has none.
+    pub(super) fn by_combination<R>(&self, results: impl IntoIterator<Item = R>) -> Vec<Vec<R>> {
+        let count = self.each.as_ref().map_or(1, |each| each.all.len());
+        let mut grouped: Vec<Vec<R>> = (0..count).map(|_| Vec::new()).collect();
+        for (asked, result) in self.asked.iter().zip(results) {
+            grouped[asked.combination].push(result);
+        }
+        grouped
+    }
+
+    /// The columns of the row as templates see them for a combination.
+    pub(super) fn fields_for(&self, combination: usize) -> Map<String, Value> {
+        let mut fields = self.row.fields.clone();
+        self.each.iter().for_each(|each| each.put(combination, &mut fields));
+        fields
+    }
+
+    /// The identifier of the row's requests for a combination: its own, with what the combination adds.
+    pub(super) fn id_for(&self, combination: usize) -> Option<String> {
+        let each = self.each.as_ref().map(|each| format!("#{}", each.all[combination].id()));
+        self.row.id.as_ref().map(|id| format!("{id}{}", each.unwrap_or_default()))
     }
 
     /// A request as the row that its templates see.
     pub(super) fn request(&self, number: u32, position: u64) -> Row {
-        let Asked { piece } = self.asked[number as usize];
+        let AskedFor { combination, piece } = self.asked[number as usize];
         let mut fields = Map::new();
         let cut = self.cut.as_ref();
         let text = cut.and_then(|cut| Some((&*cut.column, cut.text_of_piece(piece)?)));
@@ -94,6 +169,7 @@ impl RowRequests {
             };
             fields.insert(name.clone(), value);
         }
+        self.each.iter().for_each(|each| each.put(combination, &mut fields));
         if let Some(cut) = cut {
             fields.insert(PIECE.to_owned(), cut.piece(piece));
         }
@@ -101,7 +177,7 @@ impl RowRequests {
         Row {
             position,
             place: self.row.place.clone(),
-            id: self.row.id.as_ref().map(|id| RowId::from_text(format!("{id}{part}"))),
+            id: self.id_for(combination).map(|id| RowId::from_text(format!("{id}{part}"))),
             fields,
             origin: Origin::Record,
             whole: Some(Arc::clone(&self.row)),

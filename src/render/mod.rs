@@ -36,6 +36,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::job::each::Each;
 use crate::job::{Job, ModelCall};
 use crate::request::ChatRequest;
 use crate::row::{Column, Row};
@@ -81,6 +82,9 @@ impl Renderer {
         if job.split.is_some() {
             templates = templates.of_pieces();
         }
+        if let Some(each) = &job.each {
+            templates = templates.of_each(each);
+        }
         let prompt = job.prompt.clone().unwrap_or_default();
         let system = prompt.system.map(|text| templates.add("prompt.system", text)).transpose()?;
         let mut turns = Vec::new();
@@ -98,6 +102,7 @@ impl Renderer {
                 request_slots.push((path.clone(), slot));
             }
         }
+        templates.check_each_names()?;
         // An input without any columns has no rows either.
         if let Some(columns) = columns.filter(|columns| !columns.is_empty()) {
             templates.check_columns()?;
@@ -118,6 +123,21 @@ impl Renderer {
             glossary: None,
             body_templates: BodyTemplates::default(),
         })
+    }
+
+    /// Checks that the requests of a row differ by every name of the job's `[each]`.
+    ///
+    /// # Errors
+    ///
+    /// A name that no template uses.
+    pub fn check_each_is_used(&self, each: &Each) -> Result<(), Diagnostic> {
+        let Some(name) = self.templates.unused_each() else { return Ok(()) };
+        let message = format!("no request uses `each.{name}`: all its values would be asked the same");
+        let first = each.values_of(name).first();
+        let problem = first.map_or_else(|| Diagnostic::new(&message), |text| text.problem(None, &message));
+        let help =
+            format!("write {{{{ each.{name} }}}} into the prompt or a field of [request], or remove it");
+        Err(problem.help(help))
     }
 
     /// Adds to each request the glossary entries that occur in its text.

@@ -12,12 +12,16 @@ pub(super) struct Answered<'r> {
     result: &'r RowResult,
     layout: &'r Layout,
     expanded: Option<Value>,
+    /// The same of the answers to its combinations, where they are beside one another.
+    combinations: Vec<Option<Value>>,
 }
 
 impl<'r> Answered<'r> {
     /// Parses the answer of a row, if the output has columns for fields of it and the row is answered.
     pub(super) fn read(result: &'r RowResult, layout: &'r Layout) -> Self {
-        Self { result, layout, expanded: expanded(result, &layout.fields) }
+        let fields = &layout.fields;
+        let combinations = result.combinations.iter().map(|result| expanded(result, fields)).collect();
+        Self { result, layout, expanded: expanded(result, fields), combinations }
     }
 
     /// The value of a column; null for one of the input's.
@@ -26,6 +30,18 @@ impl<'r> Answered<'r> {
             ColumnSource::Input(_) => AnswerValue::Null,
             ColumnSource::Answer(answer) => answer.value(self.result),
             ColumnSource::Field(index) => field_of(self.expanded.as_ref(), &self.layout.fields[index]),
+            ColumnSource::Each(name) => {
+                let value = self.result.combination.and_then(|one| self.layout.each.value(one, name));
+                value.map_or(AnswerValue::Null, AnswerValue::Text)
+            }
+            ColumnSource::Response(number) => {
+                let response = self.result.combinations.get(number).and_then(RowResult::response);
+                response.map_or(AnswerValue::Null, AnswerValue::Text)
+            }
+            ColumnSource::ResponseField(number, index) => {
+                let answer = self.combinations.get(number).and_then(Option::as_ref);
+                field_of(answer, &self.layout.fields[index])
+            }
         }
     }
 }

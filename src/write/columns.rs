@@ -1,39 +1,18 @@
 //! Chooses, orders and names the output's columns once for all formats.
 
 mod names;
+mod spec;
 
 use std::collections::{HashMap, HashSet};
 
-use super::answer::{AnswerColumn, AnswerKind, FurtherColumns};
+use super::answer::{AnswerColumn, AnswerKind};
+use super::each::EachColumns;
 use crate::row::Column;
 use crate::schema::Field;
 
 pub use names::LayoutError;
 use names::{ColumnNames, Named, USE_PREFIX};
-
-/// The column settings of the job's `[output]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OutputSpec {
-    /// The columns of the output in order, by their names before `rename`; `None` means all columns of the input, then all
-    /// answer columns. Answer columns may be named with or without the prefix.
-    pub select: Option<Vec<String>>,
-    /// Columns to be renamed: the old name, as in `select`, and the new one.
-    pub rename: Vec<(String, String)>,
-    /// Prepended to the name of every answer column that is not renamed.
-    pub prefix: String,
-    /// Whether text cells of CSV and TSV that a spreadsheet would run as formulas get a `'` before them.
-    pub spreadsheet_safe: bool,
-    /// The delimiter of CSV or TSV; `None`: a comma, or a tab.
-    pub delimiter: Option<u8>,
-    /// Whether CSV and TSV begin with a byte order mark.
-    pub is_marked: bool,
-    /// Fields of the answer that become columns after the answer columns.
-    pub fields: Vec<Field>,
-    /// The columns that only some jobs have.
-    pub further: FurtherColumns,
-    /// A column of the input that is left out unless it is selected.
-    pub unless_selected: Option<String>,
-}
+pub use spec::OutputSpec;
 
 /// The columns of an output.
 #[derive(Debug, Clone)]
@@ -46,6 +25,8 @@ pub struct Layout {
     pub(super) open: Option<OpenColumns>,
     /// The fields of the answer among the columns.
     pub(super) fields: Vec<Field>,
+    /// As in [`OutputSpec`].
+    pub(super) each: EachColumns,
     /// As in [`OutputSpec`].
     pub(super) spreadsheet_safe: bool,
     /// As in [`OutputSpec`].
@@ -71,6 +52,12 @@ pub(super) enum ColumnSource {
     Answer(AnswerColumn),
     /// A field of the answer, by its index in [`Layout::fields`].
     Field(usize),
+    /// A value of the row's combination, by the index of its name.
+    Each(usize),
+    /// The response to a combination, by its number.
+    Response(usize),
+    /// A field of the answer to a combination, by the number of that and the index of the field in [`Layout::fields`].
+    ResponseField(usize, usize),
 }
 
 /// How rows' own columns are named when they are not known in advance.
@@ -92,12 +79,12 @@ impl Layout {
     ///
     /// `spec` names a column that does not exist, or two output columns would have the same name.
     pub fn new(input: Option<&[Column]>, spec: &OutputSpec) -> Result<Self, LayoutError> {
-        let names = ColumnNames::new(input, &spec.fields, spec.further, &spec.prefix);
+        let names = ColumnNames::new(input, spec);
         let renames = names.renames(&spec.rename)?;
         let chosen = names.chosen(spec.select.as_deref(), spec.unless_selected.as_deref())?;
         let output_name = |named: &Named| match (renames.get(named), named) {
             (Some(name), _) => name.clone(),
-            (None, Named::Input(name)) => name.clone(),
+            (None, Named::Input(name) | Named::Each(_, name)) => name.clone(),
             (None, answer) => names.prefixed(answer),
         };
 
@@ -106,6 +93,7 @@ impl Layout {
             inputs: Vec::new(),
             open: None,
             fields: Vec::new(),
+            each: spec.each.clone(),
             spreadsheet_safe: spec.spreadsheet_safe,
             delimiter: spec.delimiter,
             is_marked: spec.is_marked,
@@ -118,9 +106,17 @@ impl Layout {
             }
             let source = match named {
                 Named::Answer(answer) => ColumnSource::Answer(answer),
+                Named::Each(index, _) => ColumnSource::Each(index),
+                Named::Response(number, _) => ColumnSource::Response(number),
                 Named::Field(field) => {
                     layout.fields.push(field);
                     ColumnSource::Field(layout.fields.len() - 1)
+                }
+                Named::ResponseField(number, field, _) => {
+                    let known = layout.fields.iter().position(|known| *known == field);
+                    let index = known.unwrap_or(layout.fields.len());
+                    layout.fields.extend(known.is_none().then_some(field));
+                    ColumnSource::ResponseField(number, index)
                 }
                 Named::Input(name) => {
                     layout.inputs.push(names.column(name));
@@ -139,8 +135,10 @@ impl Layout {
     pub(super) fn kind(&self, source: ColumnSource) -> AnswerKind {
         match source {
             ColumnSource::Answer(answer) => answer.kind(),
-            ColumnSource::Field(index) => AnswerKind::of_field(self.fields[index].kind),
-            ColumnSource::Input(_) => AnswerKind::Text,
+            ColumnSource::Field(index) | ColumnSource::ResponseField(_, index) => {
+                AnswerKind::of_field(self.fields[index].kind)
+            }
+            ColumnSource::Input(_) | ColumnSource::Each(_) | ColumnSource::Response(_) => AnswerKind::Text,
         }
     }
 

@@ -22,6 +22,7 @@ mod columns;
 #[cfg(test)]
 mod conformance;
 mod csv;
+mod each;
 mod encoder;
 mod error;
 mod json;
@@ -40,6 +41,7 @@ use crate::secrets::hide;
 pub use answer::{FurtherColumns, PieceColumns};
 pub use atomic::{Manner, Target, check_own_target, check_target, follow_links as followed};
 pub use columns::{Layout, LayoutError, OutputSpec};
+pub use each::EachColumns;
 pub use error::WriteError;
 pub use plain::{PlainFile, write_text};
 

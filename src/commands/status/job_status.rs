@@ -126,6 +126,7 @@ impl JobStatus {
             words: RowWords {
                 documents: job.get("documents").and_then(Value::as_bool) == Some(true),
                 pieces: settled.split.is_some(),
+                each: settled.each.is_some(),
             },
             counts: reader.counts(None)?,
             warned: reader.warned(None)?,
@@ -173,7 +174,7 @@ impl JobStatus {
         let plain = |line: String| (Ink::Plain, line);
         let noun = self.words.request();
         let mut rows = self.rows.map_or_else(|| format!("? {noun}s"), |rows| counted(rows, noun));
-        if let Some(whole) = self.input_rows.filter(|_| self.words.pieces) {
+        if let Some(whole) = self.input_rows.filter(|_| self.words.several()) {
             rows.push_str(&format!(" of {}", counted(whole, self.words.row())));
         }
         let left = self.left().map_or_else(|| "?".to_owned(), count);

@@ -1,5 +1,6 @@
 //! `fanfold status`: the state of a job, from its journal alone; once, or repeatedly with `--watch`.
 
+mod each;
 mod ended;
 mod job_status;
 mod json;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::pieces;
+use super::{each, pieces};
 use crate::commands::failure::Failure;
 use crate::commands::printout::to_json;
 use crate::commands::time::timestamp;
@@ -66,7 +66,10 @@ pub(super) fn show(
     // A document has an id although the job names no column.
     let is_document = job.input.id.is_none() && job.output.kept_documents().is_file();
     let has_ids = job.input.id.is_some() || is_document;
-    if job.split.is_some() {
+    if let Some(exit) = each::tell(reader, &job, (row, has_ids), as_json, out)? {
+        return Ok(exit);
+    }
+    if job.split.is_some() && job.each.is_none() {
         let pieces = match has_ids {
             true => reader.pieces_of(row)?,
             false => reader.pieces_at(positions(&job, row).unwrap_or_default())?,

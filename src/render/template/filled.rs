@@ -9,12 +9,14 @@ use minijinja::{Error, ErrorKind};
 use serde_json::{Map, Value};
 
 use super::guard::{DEEP_STACK, caught, caught_with_stack};
-use super::mistakes::{beyond_the_engine, beyond_the_machine, explain, undefined_name};
+use super::mistakes::{beyond_the_engine, beyond_the_machine, explain, help_for, occurrence, undefined_name};
 use super::reading::{Reading, Template, TemplateSource, VALUE};
-use super::templates::{RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
+use super::tags::{KeyUse, keys};
+use super::templates::{OWN, RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
 use super::values::{bytes_of_texts, converted, converted_object, reverted};
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
+use crate::row::EACH;
 
 /// Templates together with the row that fills them in.
 pub struct Filled<'a> {
@@ -195,7 +197,9 @@ impl Filled<'_> {
         }
         let missing = || self.missing_column(text, template);
         match undefined_name(error) {
-            Some((name, _)) if name == WHOLE_ROW || self.fields.contains_key(name) => explained(),
+            Some((name, _)) if name == WHOLE_ROW || self.fields.contains_key(name) => {
+                self.missing_named_by_each(text).unwrap_or_else(explained)
+            }
             Some((name, _)) if template.names.contains(name) => self.no_column(text, name),
             // A variable set to a missing value, or a use that the engine does not list among the names.
             Some((name, true)) => missing().unwrap_or_else(|| self.no_column(text, name)),
@@ -207,6 +211,21 @@ impl Filled<'_> {
     fn missing_column(&self, text: &TemplateText, template: &Template) -> Option<Diagnostic> {
         let is_missing = |name: &&String| *name != WHOLE_ROW && !self.fields.contains_key(name.as_str());
         template.names.iter().find(is_missing).map(|name| self.no_column(text, name))
+    }
+
+    /// The first column that a value of `[each]` names and this row does not have.
+    fn missing_named_by_each(&self, text: &TemplateText) -> Option<Diagnostic> {
+        let each = self.fields.get(EACH)?;
+        let named = keys(&text.source, WHOLE_ROW).into_iter().filter_map(|key| match key {
+            KeyUse::OfEach(name) => each.get(&name)?.as_str(),
+            KeyUse::Named(_) | KeyUse::Any => None,
+        });
+        let name = named.into_iter().find(|column| !self.fields.contains_key(*column))?;
+        let known: Vec<&str> =
+            self.fields.keys().map(String::as_str).filter(|name| !OWN.contains(name)).collect();
+        let message = format!("the row has no column `{name}`, which [each] names");
+        let problem = text.problem(occurrence(&text.source, WHOLE_ROW), message);
+        Some(problem.help(help_for(name, &known)))
     }
 
     fn no_column(&self, text: &TemplateText, name: &str) -> Diagnostic {

@@ -17,9 +17,10 @@ use crate::job::TemplateText;
 ///
 /// The input has ended, or is not valid.
 pub fn probe(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
-    let Briefing { known, longest, sources, memory, has_pieces } = serde_json::from_slice(&frame(input)?)?;
+    let Briefing { known, longest, sources, memory, has_pieces, each } =
+        serde_json::from_slice(&frame(input)?)?;
     let mut templates = Templates::of_names(known, longest);
-    templates.has_pieces = has_pieces;
+    (templates.has_pieces, templates.each) = (has_pieces, each);
     for (name, source, keeps_type) in sources {
         let text = TemplateText { source, place: None };
         templates.compile(TemplateSource { name, text, keeps_type }).map_err(io::Error::other)?;

@@ -87,6 +87,8 @@ pub(super) struct Briefing {
     pub(super) memory: u64,
     /// Whether rows are cut into pieces.
     pub(super) has_pieces: bool,
+    /// The names of `[each]`, with their values.
+    pub(super) each: Vec<(String, Vec<String>)>,
 }
 
 /// The message for each rendering.

@@ -103,6 +103,53 @@ fn bare<'a>(inside: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a 
     })
 }
 
+/// How a template uses a value that has keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeyUse {
+    /// The value of this key: `row.title`, `row["title"]`.
+    Named(String),
+    /// The value of a key that a value of `[each]` names: `row[each.column]`.
+    OfEach(String),
+    /// In some other way: perhaps all of it.
+    Any,
+}
+
+/// How a template uses the keys of the value with this name.
+pub(super) fn keys(source: &str, name: &str) -> Vec<KeyUse> {
+    let mut found = Vec::new();
+    for tag in tags(source, &|_| false) {
+        let inside = &source[tag.inside];
+        found.extend(bare(inside, name).map(|at| key_use(&inside[at + name.len()..])));
+    }
+    found
+}
+
+/// The key behind the name of a value.
+fn key_use(behind: &str) -> KeyUse {
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let word = |text: &str| text.split(|letter| !is_word(letter)).next().unwrap_or_default().to_owned();
+    let behind = behind.trim_start();
+    if let Some(rest) = behind.strip_prefix('.') {
+        return KeyUse::Named(word(rest.trim_start()));
+    }
+    let Some(rest) = behind.strip_prefix('[').map(str::trim_start) else { return KeyUse::Any };
+    if let Some(rest) = rest.strip_prefix("each.") {
+        let name = word(rest);
+        let is_all = rest[name.len()..].trim_start().starts_with(']');
+        return if is_all { KeyUse::OfEach(name) } else { KeyUse::Any };
+    }
+    let Some(quote) = rest.chars().next().filter(|letter| matches!(letter, '"' | '\'')) else {
+        return KeyUse::Any;
+    };
+    let text = &rest[1..];
+    match text.split_once(quote) {
+        Some((key, end)) if !key.contains('\\') && end.trim_start().starts_with(']') => {
+            KeyUse::Named(key.to_owned())
+        }
+        _ => KeyUse::Any,
+    }
+}
+
 /// The end of the tag, searched from `from` as the engine does: not within quotes or brackets.
 fn closing(source: &str, from: usize, braces: &[u8; 2]) -> usize {
     let bytes = source.as_bytes();

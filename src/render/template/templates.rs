@@ -9,10 +9,11 @@ use super::guard::DEEP_STACK;
 use super::mistakes::{help_for, is_like_a_name, occurrence};
 use super::prober::{Briefing, Prober};
 use super::reading::{Reading, TemplateSource};
-use super::tags;
-use crate::diagnostic::Diagnostic;
+use super::tags::{self, KeyUse, keys};
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::TemplateText;
-use crate::row::{Column, PIECE};
+use crate::job::each::{Each, EachName};
+use crate::row::{Column, EACH, PIECE};
 
 /// The maximum result of one template, in bytes, unless longer records are read.
 pub(super) const RENDERED_BYTES: u64 = 16 * 1024 * 1024;
@@ -21,7 +22,7 @@ pub(super) const RENDERED_BYTES: u64 = 16 * 1024 * 1024;
 pub(super) const WHOLE_ROW: &str = "row";
 
 /// Names that belong to the program: a column of that name is written `row["each"]`.
-pub(super) const OWN: [&str; 3] = [WHOLE_ROW, "each", PIECE];
+pub(super) const OWN: [&str; 3] = [WHOLE_ROW, EACH, PIECE];
 
 /// The memory limit of a rendering, apart from some copies of the longest record.
 const MEMORY: u64 = 256 << 20;
@@ -50,6 +51,8 @@ pub struct Templates {
     pub(super) prober: Prober,
     /// Whether rows are cut into pieces, so that each has the fields of a piece.
     pub(super) has_pieces: bool,
+    /// The names of `[each]`, in a job that has it, with their values.
+    pub(super) each: Vec<(String, Vec<String>)>,
 }
 
 /// A place in the request that a template fills.
@@ -101,6 +104,7 @@ impl Templates {
             longest,
             prober: Prober::default(),
             has_pieces: false,
+            each: Vec::new(),
         }
     }
 
@@ -111,9 +115,20 @@ impl Templates {
         Self { has_pieces: true, ..self }
     }
 
+    /// The same templates, none of which is compiled yet, for rows that are asked for each of these values.
+    #[must_use]
+    pub fn of_each(mut self, each: &Each) -> Self {
+        let values = |name: &EachName| name.values.iter().map(|value| value.source.clone()).collect();
+        let named = each.names.iter().map(|name| (name.name.clone(), values(name)));
+        self.each = named.collect();
+        self.known.iter_mut().for_each(|known| known.push(EACH.to_owned()));
+        self
+    }
+
     /// Whether a name belongs to the program and to no column.
     pub(super) fn is_own(&self, name: &str) -> bool {
-        OWN.contains(&name) && !(self.has_pieces && name == PIECE)
+        let has_each = !self.each.is_empty();
+        OWN.contains(&name) && !(self.has_pieces && name == PIECE) && !(has_each && name == EACH)
     }
 
     /// Compiles a template that makes text.
@@ -225,8 +240,76 @@ impl Templates {
             if let Some(name) = names.filter(|name| *name != WHOLE_ROW).find(is_missing) {
                 return Err(no_column(&source.text, name, &known, "input"));
             }
+            self.check_each(source, &known)?;
         }
         Ok(())
+    }
+
+    /// Checks the columns that a template names by a value of `[each]`.
+    fn check_each(&self, source: &TemplateSource, known: &[&str]) -> Result<(), Diagnostic> {
+        for key in keys(&source.text.source, WHOLE_ROW) {
+            let KeyUse::OfEach(name) = key else { continue };
+            let values = self.each.iter().find(|(known, _)| *known == name).map(|(_, values)| values);
+            let missing = values.into_iter().flatten().find(|value| !known.contains(&value.as_str()));
+            if let Some(value) = missing {
+                let message = format!("the input has no column `{value}`, which `each.{name}` names");
+                let columns: Vec<&str> = known.iter().copied().filter(|name| !OWN.contains(name)).collect();
+                let problem = source.text.problem(occurrence(&source.text.source, WHOLE_ROW), message);
+                return Err(problem.help(help_for(value, &columns)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the names of `[each]` that the templates use.
+    ///
+    /// # Errors
+    ///
+    /// A name that `[each]` does not have, shown at its position.
+    pub fn check_each_names(&self) -> Result<(), Diagnostic> {
+        let has = |name: &String| self.each.iter().any(|(known, _)| known == name);
+        for (source, key) in self.each_uses() {
+            match key {
+                KeyUse::Named(name) if !has(&name) => return Err(self.no_each(&source.text, &name)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The first name of `[each]` with several values that no template uses, so that all of them make the same request.
+    pub fn unused_each(&self) -> Option<&str> {
+        let uses: Vec<KeyUse> = self.each_uses().map(|(_, key)| key).collect();
+        let is_used = |name: &String| {
+            uses.iter().any(|key| match key {
+                KeyUse::Named(used) => used == name,
+                KeyUse::OfEach(_) | KeyUse::Any => true,
+            })
+        };
+        let unused = self.each.iter().find(|(name, values)| values.len() > 1 && !is_used(name));
+        unused.map(|(name, _)| name.as_str())
+    }
+
+    /// How the templates use the combination, unless they give its name to something else.
+    fn each_uses(&self) -> impl Iterator<Item = (&TemplateSource, KeyUse)> {
+        let is_free =
+            |number| self.first.template(number).is_some_and(|template| template.names.contains(EACH));
+        let sources = self
+            .sources
+            .iter()
+            .enumerate()
+            .filter(move |(number, _)| !self.each.is_empty() && is_free(*number));
+        sources
+            .flat_map(|(_, source)| keys(&source.text.source, EACH).into_iter().map(move |key| (source, key)))
+    }
+
+    fn no_each(&self, text: &TemplateText, name: &str) -> Diagnostic {
+        let names = self.each.iter().map(|(known, _)| known.as_str());
+        let problem = text.problem(occurrence(&text.source, EACH), format!("[each] has no `{name}`"));
+        match nearest(name, names.clone()) {
+            Some(near) => problem.help(format!("did you mean `each.{near}`?")),
+            None => problem.help(format!("it has {}", names.collect::<Vec<_>>().join(", "))),
+        }
     }
 
     /// The error for a template that uses a name of the program's while there is such a column.
@@ -251,6 +334,7 @@ impl Templates {
             sources: self.sources.iter().map(entry).collect(),
             memory: MEMORY + self.longest.saturating_mul(RECORDS) + stack,
             has_pieces: self.has_pieces,
+            each: self.each.clone(),
         }
     }
 

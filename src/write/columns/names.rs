@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use thiserror::Error;
 
+use super::spec::OutputSpec;
 use crate::row::{Column, ColumnKind, JsonKind};
 use crate::schema::Field;
-use crate::write::answer::{AnswerColumn, FurtherColumns};
+use crate::write::answer::AnswerColumn;
 
 /// How similar a name must be to be suggested instead, from 0 to 1.
 const LIKENESS: f64 = 0.75;
@@ -16,6 +17,11 @@ const USE_RENAME: &str = "rename one of them with `rename` under [output]";
 /// The prefix applies to both; the bare name means the answer column.
 const RENAME_THE_COLUMN: &str = "one is a field of the schema, the other an answer column; rename the latter \
     with `rename` under [output]";
+const NAME_EACH: &str = "one holds the values of a name of [each]; give that another name there";
+const USE_WIDE: &str =
+    "one is the response to a combination of [each]; set `wide` or a `prefix` under [output]";
+const NAME_ALL: &str =
+    "one is the response to a combination of [each]; use every name of [each] in `wide` under [output]";
 const NAMED_TWICE: &str = "`select` names it twice";
 
 /// The names a user can choose from.
@@ -23,22 +29,15 @@ pub(super) struct ColumnNames<'a> {
     input: Option<&'a [Column]>,
     /// The input's columns by name, since a table may have a hundred thousand columns.
     by_name: HashMap<&'a str, &'a Column>,
-    fields: &'a [Field],
-    further: FurtherColumns,
-    prefix: &'a str,
+    spec: &'a OutputSpec,
 }
 
 impl<'a> ColumnNames<'a> {
-    pub(super) fn new(
-        input: Option<&'a [Column]>,
-        fields: &'a [Field],
-        further: FurtherColumns,
-        prefix: &'a str,
-    ) -> Self {
+    pub(super) fn new(input: Option<&'a [Column]>, spec: &'a OutputSpec) -> Self {
         let columns = input.unwrap_or_default().iter();
         // If two have the same name, the first counts.
         let by_name = columns.rev().map(|column| (column.name.as_str(), column)).collect();
-        Self { input, by_name, fields, further, prefix }
+        Self { input, by_name, spec }
     }
 
     /// The columns of the output, in order.
@@ -61,8 +60,23 @@ impl<'a> ColumnNames<'a> {
 
     /// The columns that are not the input's.
     fn answers(&self) -> impl Iterator<Item = Named> {
-        let fields = self.fields.iter().cloned().map(Named::Field);
-        AnswerColumn::all(self.further).map(Named::Answer).chain(fields)
+        let each = &self.spec.each;
+        let names = each.names().iter().enumerate().map(|(index, name)| Named::Each(index, name.clone()));
+        let responses = each.responses().iter().enumerate();
+        let wide = responses.clone().map(|(number, name)| Named::Response(number, name.clone()));
+        let is_wide = !each.responses().is_empty();
+        // Of several responses, none is the row's.
+        let answers = AnswerColumn::all(self.spec.further)
+            .filter(move |column| !(is_wide && *column == AnswerColumn::Response))
+            .map(Named::Answer);
+        let fields = self.spec.fields.iter().filter(move |_| !is_wide).cloned().map(Named::Field);
+        let of_responses = responses.flat_map(move |(number, _)| {
+            let named = move |field: &Field| {
+                Named::ResponseField(number, field.clone(), each.field(number, &field.name))
+            };
+            self.spec.fields.iter().map(named)
+        });
+        names.chain(wide).chain(answers).chain(fields).chain(of_responses)
     }
 
     /// The new names that columns get.
@@ -110,7 +124,10 @@ impl<'a> ColumnNames<'a> {
 
     /// The output name of a column that is not the input's and is not renamed.
     pub(super) fn prefixed(&self, answer: &Named) -> String {
-        format!("{}{}", self.prefix, answer.name())
+        match answer {
+            Named::Each(_, name) => name.clone(),
+            answer => format!("{}{}", self.spec.prefix, answer.name()),
+        }
     }
 
     /// The input column with this name; any JSON if it is not known in advance.
@@ -126,6 +143,12 @@ pub(super) enum Named {
     Input(String),
     Answer(AnswerColumn),
     Field(Field),
+    /// A value of the row's combination, by the index of its name, and its name.
+    Each(usize, String),
+    /// The response to a combination, by its number, and its name.
+    Response(usize, String),
+    /// A field of the answer to a combination, by the number of that, and its name.
+    ResponseField(usize, Field, String),
 }
 
 impl Named {
@@ -135,6 +158,7 @@ impl Named {
             Self::Input(name) => name,
             Self::Answer(answer) => answer.name(),
             Self::Field(field) => &field.name,
+            Self::Each(_, name) | Self::Response(_, name) | Self::ResponseField(_, _, name) => name,
         }
     }
 
@@ -143,6 +167,10 @@ impl Named {
         match (self, other) {
             (one, other) if one == other => NAMED_TWICE,
             (Named::Answer(_), Named::Field(_)) | (Named::Field(_), Named::Answer(_)) => RENAME_THE_COLUMN,
+            (Named::Each(..), _) | (_, Named::Each(..)) => NAME_EACH,
+            (Named::Response(..) | Named::ResponseField(..), Named::Input(_))
+            | (Named::Input(_), Named::Response(..) | Named::ResponseField(..)) => USE_WIDE,
+            (Named::Response(..), _) | (_, Named::Response(..)) => NAME_ALL,
             (Named::Input(_), Named::Input(_)) => USE_RENAME,
             (Named::Input(_), _) | (_, Named::Input(_)) => USE_PREFIX,
             _ => USE_RENAME,

@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value, json};
 
 use crate::format::{Compression, Format};
-use crate::outcome::{Answer, PieceCounts, RowResult, Status, Usage};
+use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::row::{BadRow, Column, ColumnKind, Item, JsonKind, Origin, Place, PlaceUnit, Row};
 use crate::write::{Layout, OutputSpec, Target, Writer};
 
@@ -131,11 +131,8 @@ pub(in crate::write) fn answered(response: &str) -> RowResult {
         attempts: Some(2),
         latency_ms: Some(1200),
         status: Status::Ok,
-        error_code: None,
-        error: None,
-        packed: None,
         warnings: vec!["a: one".into(), "b: two, \"three\"".into()],
-        pieces: PieceCounts::default(),
+        ..RowResult::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod compatible_servers;
 mod duplicate_requests;
+mod each;
 mod environment_variables;
 mod error_table;
 mod job_file_mistakes;
