@@ -1,6 +1,8 @@
 //! What the requests of a plan are expected to use, to cost and to take, and how much that could become: figured out once, for
 //! `preview`, for the beginning of a run, and for its receipt.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -11,11 +13,13 @@ use crate::dispatch::stop::Cap;
 use crate::job::Job;
 use crate::job::forecast::end;
 use crate::job::price::rounded;
+use crate::job::units::shown;
 use crate::journal::reader::Reader;
 use crate::likely::{LONGEST_TRANSLATION, LikelyBy};
 use crate::pipeline::Opened;
 use crate::pipeline::cost_estimate::Likely;
 use crate::pipeline::experience::{BELIEVED, Experience};
+use crate::pipeline::pack_survey::PackingEffect;
 use crate::pipeline::plan::Plan;
 use crate::text::{count, counted, money};
 
@@ -45,6 +49,8 @@ pub(super) struct Outlook {
     shared: u64,
     /// Rows that are not sent, because their text is blank.
     blank: u64,
+    /// What packing makes of them, if any may travel together.
+    packs: Option<Packs>,
     /// How many seconds the limits make a run take at least.
     pub(super) seconds: Option<f64>,
     /// What the caps leave.
@@ -61,6 +67,21 @@ pub(super) struct Outlook {
     /// What the length of its answers follows from, as long as there are none.
     #[serde(skip)]
     by: Option<LikelyBy>,
+}
+
+/// What packing makes of the requests.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+struct Packs {
+    /// Whether the job packs.
+    on: bool,
+    /// Requests in which the rows travel, or would.
+    requests: u64,
+    /// What they are expected to cost so: instructions and terms are sent once for each request.
+    expected: Option<f64>,
+    /// How long that takes at the limits, in seconds.
+    seconds: Option<f64>,
+    /// How long it takes without.
+    seconds_alone: Option<f64>,
 }
 
 /// What an expectation follows from.
@@ -93,17 +114,26 @@ impl Outlook {
         let cost_estimate = plan.cost_estimate.scaled(share);
         let experience = reader.map(|reader| Experience::of(opened, reader)).transpose()?;
         let experience = experience.unwrap_or_default();
-        let expected = experience.applied_to(cost_estimate.likely);
-        let cost = expected.prompts + expected.answers;
+        let mut expected = experience.applied_to(cost_estimate.likely);
         let to_send = plan.to_send();
+        let effect = plan.pack_survey.effect(job, to_send);
+        let packed = effect.map_or(expected, |effect| effect.applied_to(expected));
+        // Answers that came in packs show what these save.
+        if job.pack.is_some() && !experience.is_believed() {
+            expected = packed;
+        }
+        let cost = expected.prompts + expected.answers;
         let is_priced = to_send == 0 || cost_estimate.unpriced < to_send;
         let known = |amount: f64| is_priced.then(|| rounded(amount));
         let tokens = |tokens: f64| tokens.round() as u64;
-        let work = PlannedWork {
-            rows: to_send,
-            tokens: tokens(expected.prompt_tokens + expected.completion_tokens),
+        let packed_cost = known(if job.pack.is_some() { cost } else { packed.prompts + packed.answers });
+        let packs = effect.map(|effect| Packs { expected: packed_cost, ..Packs::of(job, to_send, &effect) });
+        let seconds = |requests: u64| {
+            let tokens = tokens(expected.prompt_tokens + expected.completion_tokens);
+            let course = PlannedWork { rows: requests, tokens }.course();
+            end(job, &course, now).map(|end| end.duration_since(now).as_secs_f64())
         };
-        let seconds = end(job, &work.course(), now).map(|end| end.duration_since(now).as_secs_f64());
+        let requests = packs.filter(|packs| packs.on).map_or(to_send, |packs| packs.requests);
         let worst_tokens = (plan.estimate.worst_case_tokens() as f64 * share) as u64;
         let outlook = Self {
             to_send,
@@ -119,7 +149,8 @@ impl Outlook {
                 .then(|| tokens(expected.most_completion_tokens.max(expected.completion_tokens))),
             shared: plan.matched.shared(),
             blank: plan.skipped,
-            seconds,
+            packs,
+            seconds: seconds(requests),
             set_aside: (cost_estimate.worst / to_send.max(1) as f64, worst_tokens / to_send.max(1)),
             by: expected.by,
             ..Self::default()
@@ -165,6 +196,11 @@ impl Outlook {
         ];
         lines.extend(self.cap_line());
         lines
+    }
+
+    /// What packing saves, or would.
+    pub(super) fn pack_line(&self) -> Option<String> {
+        self.packs?.line(self.to_send, |expected| self.amount(expected))
     }
 
     /// The same in a line, as a run says it; `None` if there is nothing to send, or no price is known.
@@ -256,6 +292,49 @@ impl Outlook {
             format!("if every answer were as long as `{key}` allows")
         } else {
             "if every answer were as long as the model allows".to_owned()
+        }
+    }
+}
+
+/// Time that packing has to save before a job that does not pack is told of it: that much, and half of the whole.
+const WORTH_SAYING: f64 = 600.0;
+
+impl Packs {
+    fn of(job: &Job, to_send: u64, effect: &PackingEffect) -> Self {
+        let PackingEffect { alone, packed } = effect;
+        let seconds = |minutes: Option<f64>| minutes.map(|minutes| rounded(minutes * 60.0));
+        Self {
+            on: job.pack.is_some(),
+            // Those that go alone in any case.
+            requests: to_send.saturating_sub(alone.requests) + packed.requests,
+            expected: None,
+            seconds: seconds(packed.minutes),
+            seconds_alone: seconds(alone.minutes),
+        }
+    }
+
+    /// What packing saves, where that is worth a line.
+    fn line(&self, to_send: u64, amount: impl Fn(f64) -> String) -> Option<String> {
+        let (seconds, alone) = (self.seconds?, self.seconds_alone?);
+        let time = |seconds: f64| shown(Duration::from_secs(seconds as u64));
+        let saves = alone - seconds >= WORTH_SAYING && seconds * 2.0 <= alone;
+        let (rows, requests) = (counted(to_send, "row"), counted(self.requests, "request"));
+        match self.on {
+            true if self.requests < to_send => Some(format!(
+                "packing: {rows} in about {requests}; {} instead of {}",
+                time(seconds),
+                time(alone)
+            )),
+            false if saves => {
+                let cost = self.expected.map(|expected| format!(", for {}", amount(expected)));
+                Some(format!(
+                    "packing would save {}: with `[pack] rows = \"auto\"`, {rows} take {} in about {requests}{}",
+                    time(alone - seconds),
+                    time(seconds),
+                    cost.unwrap_or_default()
+                ))
+            }
+            _ => None,
         }
     }
 }

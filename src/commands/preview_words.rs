@@ -42,6 +42,7 @@ pub(super) fn estimates(
     lines.extend(whole_line(&plan.whole_rows, plan.cost_estimate.prompts, words));
     lines.extend(CapAccount::before_a_run(reader, job)?.lines());
     lines.push(duration_line(job, outlook.seconds));
+    lines.extend(outlook.pack_line());
     lines.extend(time_is_up(job, plan, reader, now)?);
     if let Some(span) = job.schedule.at(now) {
         lines.push(format!("schedule: {} applies now: {}", span.hours(), span.shown()));

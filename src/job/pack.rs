@@ -18,6 +18,13 @@ pub enum PackRows {
     AtMost(u32),
 }
 
+impl Default for PackSettings {
+    /// What `rows = "auto"` alone means.
+    fn default() -> Self {
+        Self { rows: PackRows::Auto, max_tokens: Self::MAX_TOKENS }
+    }
+}
+
 impl PackSettings {
     /// The tokens of a request when the job does not say: with them, rows of 50 tokens use up 60 requests and 100,000 tokens a
     /// minute together.

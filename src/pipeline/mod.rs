@@ -22,6 +22,7 @@ pub mod output;
 mod over;
 mod over_feed;
 pub mod own_output;
+pub mod pack_survey;
 mod past;
 mod piece_size;
 pub mod plan;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::bad_rows::BadRows;
 use super::cost_estimate::CostEstimate;
 use super::document_files::DocumentFiles;
+use super::pack_survey::{self, PackSurvey};
 use super::prefetch::Prefetch;
 use super::requests::places_of;
 use super::row_requests::RowRequests;
@@ -20,6 +21,7 @@ use crate::journal::matching::{DuplicateId, Fit, MatchError, MatchRules, Matched
 use crate::journal::reader::Reader;
 use crate::note::{EntryPart, RowKey};
 use crate::outcome::Status;
+use crate::packs::RowSize;
 use crate::read::Stamp;
 use crate::request::{ChatRequest, Estimate};
 use crate::row::{BadRow, Column, Item};
@@ -49,6 +51,8 @@ pub struct Plan {
     pub estimate: Estimate,
     /// Their possible cost.
     pub cost_estimate: CostEstimate,
+    /// Which of them may travel together, as far as that was looked at.
+    pub pack_survey: PackSurvey,
     /// The state of the files.
     pub stamp: Stamp,
     /// The first request of the first row that differs from when its answers were stored; `None` if there is none.
@@ -103,15 +107,21 @@ struct News {
     key: RowKey,
     /// Without its body, which a plan does not need.
     request: Result<ChatRequest, Box<Diagnostic>>,
+    /// Whether it was looked at for packing, and its size if it may travel with others.
+    size: Option<Option<RowSize>>,
 }
 
 impl PlannedRequest {
-    fn new(opened: &Opened, scanned: Scanned) -> Self {
+    fn new(opened: &Opened, scanned: Scanned, purpose: Purpose) -> Self {
         let prepared = scanned.prepared(opened);
         let Scanned { place, part, item, whole, entry, .. } = scanned;
         let news = item.zip(prepared).map(|(item, (key, request))| {
+            let packs = opened.job.pack.is_some() && purpose == Purpose::Send;
+            let is_looked_at =
+                (packs || purpose == Purpose::Preview) && place.position < pack_survey::LOOKED_AT;
+            let size = request.as_ref().ok().filter(|_| is_looked_at).map(pack_survey::row_size);
             let request = request.map(|request| ChatRequest { body: Vec::new(), ..request });
-            News { item, key, request }
+            News { item, key, request, size }
         });
         Self { place, part, entry, whole, news }
     }
@@ -146,7 +156,7 @@ pub fn plan(
     let mut columns = Columns::begin(opened, reader)?;
     let mut plan = Plan::of(stamp);
     let mut bad = BadRows::default();
-    for request in planned_requests(opened, journal, &columns)? {
+    for request in planned_requests(opened, journal, &columns, purpose)? {
         let PlannedRequest { place, part, entry, whole, news } = request?;
         if *stop.borrow() != StopLevel::None {
             return Err(PipelineError::Interrupted);
@@ -163,7 +173,7 @@ pub fn plan(
         }
         plan.requests += 1;
         plan.note_unreadable(news.as_ref().map(|news| &news.item));
-        let Some(News { item, key, request }) = news else {
+        let Some(News { item, key, request, size }) = news else {
             matcher.known(place.position);
             continue;
         };
@@ -174,7 +184,7 @@ pub fn plan(
         }
         match request {
             _ if found == Fit::Kept => {}
-            Ok(request) => plan.estimate(&request),
+            Ok(request) => plan.estimate(&request, size),
             Err(_) if input.skip_bad_rows || purpose.is_to_look() => {}
             Err(problem) if bad.add(&item, &problem) => {}
             Err(_) => break,
@@ -233,6 +243,7 @@ fn planned_requests(
     opened: &Opened,
     journal: Option<&Reader>,
     columns: &Columns<'_>,
+    purpose: Purpose,
 ) -> Result<Prefetch<Result<PlannedRequest, PipelineError>>, PipelineError> {
     let entries = journal.map(|journal| Reader::beside(journal.path())).transpose()?.map(Reader::entries);
     let surveyed = columns.surveyed();
@@ -243,7 +254,7 @@ fn planned_requests(
     let scan = Scan::new(opened, columns.wanted(), entries, depth)?;
     let theirs = opened.clone();
     Ok(Prefetch::of_each(scan, move |row: Result<Scanned, PipelineError>| {
-        row.map(|row| PlannedRequest::new(&theirs, row))
+        row.map(|row| PlannedRequest::new(&theirs, row, purpose))
     }))
 }
 
@@ -262,6 +273,7 @@ impl Plan {
             estimated: 0,
             estimate: Estimate::default(),
             cost_estimate: CostEstimate::default(),
+            pack_survey: PackSurvey::default(),
             stamp,
             first_news: None,
         }
@@ -282,8 +294,9 @@ impl Plan {
     }
 
     /// Adds a request to the estimates.
-    fn estimate(&mut self, request: &ChatRequest) {
+    fn estimate(&mut self, request: &ChatRequest, size: Option<Option<RowSize>>) {
         self.estimated += 1;
+        size.into_iter().for_each(|size| self.pack_survey.add(size));
         self.cost_estimate.add(request);
         let (sum, one) = (&mut self.estimate, &request.estimate);
         sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);

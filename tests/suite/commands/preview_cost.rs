@@ -263,3 +263,33 @@ fn a_price_that_is_not_known_is_null_and_a_known_one_has_its_currency() {
     assert!(shown.contains("expected cost: 0.") && shown.contains("\nprices: of "), "{shown}");
     assert!(shown.contains("\nat most: "), "{shown}");
 }
+
+#[test]
+fn what_packing_saves_is_told_in_time_and_money_whether_it_is_on_or_off() {
+    let short = texts("en", "fr");
+    let long = paragraphs(&short, 1_200 - short.len());
+    let both: Vec<Text> = short.into_iter().chain(long).collect();
+    let (scene, _till) = scene(&both, "English", "French");
+    let limits = ["--qpm", "60", "--tpm", "100000"];
+    let previewed = |more: &[&str]| {
+        let arguments = [&["preview", "job.toml", "-n", "0"], limits.as_slice(), more].concat();
+        scene.run(&arguments).expect_code(0).stdout
+    };
+    let off: Value = serde_json::from_str(&previewed(&["--json"])).expect("JSON");
+    let on = previewed(&["--json", "--set", "pack.rows=auto"]);
+    let on: Value = serde_json::from_str(&on).expect("JSON");
+    assert_eq!((&off["packs"]["on"], &on["packs"]["on"]), (&false.into(), &true.into()));
+    assert_eq!(off["packs"]["requests"], on["packs"]["requests"]);
+    assert!(number(&on["packs"], "requests") < 300.0, "{on}");
+    assert!((number(&off, "seconds") - 1_200.0).abs() < 5.0 && number(&on, "seconds") < 300.0, "{off} {on}");
+    // Instructions are sent once for each request.
+    assert!(number(&on, "expected") < number(&off, "expected") * 0.85, "{off} {on}");
+    assert_eq!(off["packs"]["expected"], on["expected"]);
+    let told = previewed(&[]);
+    assert!(told.contains("packing would save ") && told.contains("with `[pack] rows = \"auto\"`"), "{told}");
+    let told = previewed(&["--set", "pack.rows=auto"]);
+    assert!(told.contains("packing: 1,200 rows in about ") && told.contains(" instead of 20m"), "{told}");
+    // Nothing is saved where nothing is limited.
+    let told = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
+    assert!(!told.contains("packing"), "{told}");
+}
