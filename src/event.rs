@@ -1,6 +1,7 @@
 //! The events of a run that an observer receives, outcomes only after their commit.
 
 use crate::note::JournalEvent;
+use crate::packs::PackTrouble;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -20,6 +21,10 @@ pub struct DispatchState {
     pub places: usize,
     /// Rows that wait for their backoff to end.
     pub waiting: usize,
+    /// How many rows travel together at present; 0 in a job that does not pack.
+    pub pack_rows: usize,
+    /// What was done about packs that failed.
+    pub pack_trouble: PackTrouble,
     /// What holds the run back at present.
     pub held_by: Option<Bottleneck>,
 }

@@ -25,7 +25,6 @@ mod job;
 mod near_json;
 mod note;
 mod outcome;
-#[allow(dead_code, unused_imports, reason = "the dispatcher uses it next")]
 mod packs;
 mod pieces;
 mod request;

@@ -60,6 +60,13 @@ impl Budget {
         Reserve { cost, tokens }
     }
 
+    /// Whether a request exceeds a cap whatever becomes of those in flight.
+    pub(crate) fn is_beyond(&self, worst: Reserve) -> bool {
+        let aside = self.kept + worst;
+        self.caps.cost.is_some_and(|cap| self.spent_cost + aside.cost > cap)
+            || self.caps.total_tokens.is_some_and(|cap| self.spent_tokens.saturating_add(aside.tokens) > cap)
+    }
+
     /// Reserves the worst case of a request.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ use crate::outcome::{Answer, Fault, FaultKind};
 const THROTTLED_OF: f64 = 64.0;
 const FEW_THROTTLED: f64 = 0.1;
 
+/// Throttled tries of a pack that was overtaken after which its rows go alone: it may be too large for a limit.
+const OVERTAKEN_PACK: u32 = 3;
+
 /// The code of an answer without a text and a tool call.
 const EMPTY_ANSWER: &str = "empty_answer";
 
@@ -51,12 +54,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         self.dispatcher.window.observe(end.sent.latency);
         self.dispatcher.breaker.served(&work.allowance);
         if let Some(usage) = &answer.usage {
-            self.dispatcher.pace.answered(ticket, now, &work.request.estimate, usage);
+            self.dispatcher.pace.answered(ticket, now, (&work.request.estimate, work.rows()), usage);
         }
         let (counted, estimate) =
             (answer.usage.and_then(|usage| usage.completion_tokens), &work.request.estimate);
         if counted.is_some() || estimate.unbounded {
-            self.dispatcher.pace.learn_length(estimate, answer.length());
+            self.dispatcher.pace.learn_length(estimate, answer.length(), work.rows());
         }
         self.service_is_there(now);
         self.let_in = self.let_in.max(end.order);
@@ -64,6 +67,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         for ended in self.dispatcher.preflight.heard(end.order) {
             self.store(ended);
         }
+        match work.pack {
+            Some(_) => self.unpack(work, answer, end, now),
+            None => self.converse(work, answer, end, now),
+        }
+    }
+
+    /// Takes the answer to a row's own request, or its part of the answer to a pack.
+    pub(super) fn converse(&mut self, work: Work, answer: Answer, end: SentRequest, now: Instant) {
         let rules = &self.dispatcher.conversation;
         match catch_unwind(AssertUnwindSafe(|| rules.after(work.first(), &work.steps, answer))) {
             Ok(turn) => self.take_turn(work, turn, end, now),
@@ -82,6 +93,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             FaultKind::JobRefused if on_the_way => FaultKind::Transient,
             kind => kind,
         };
+        let packed = work.pack.is_some();
         match kind {
             FaultKind::Throttled => self.throttled(work, fault, end, ticket, now),
             FaultKind::Unreachable | FaultKind::StaleConnection | FaultKind::Transient => {
@@ -90,6 +102,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 }
                 self.in_passing_trouble(work, kind, fault, end, now);
             }
+            FaultKind::JobRefused if packed && fault.about.is_none() => {
+                self.store_ends(&work, end, Outcome::Retry(fault.clone()));
+                self.end(StopReason::Refused(fault));
+            }
+            // It may be one row's fault: each shows by itself.
+            _ if packed => self.fell_apart(work, fault, end, now),
             FaultKind::Unusable if work.unusable == 0 => {
                 self.service_is_there(now);
                 self.dispatcher.preflight.accepted(work.request.shape);
@@ -120,6 +138,11 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     fn throttled(&mut self, mut work: Work, fault: Fault, end: SentRequest, ticket: Ticket, now: Instant) {
         let overtaken = self.is_overtaken(&mut work, end.order);
+        if overtaken && work.pack.is_some() && work.overtaken >= OVERTAKEN_PACK {
+            self.dispatcher.pace.unused(ticket, now);
+            self.store_ends(&work, end, Outcome::Retry(fault));
+            return self.scatter(work, now);
+        }
         if overtaken && work.overtaken >= self.dispatcher.retry.max_attempts {
             self.dispatcher.pace.unused(ticket, now);
             return self.refused(&work, fault, end);
@@ -153,10 +176,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let Dispatcher { breaker, dice, .. } = &mut *self.dispatcher;
         let verdict = breaker.faulted(now, trouble, place, &mut work.allowance, dice);
         work.throttled = 0;
+        // A fault of the moment is met again as it is, once.
+        let is_met_again = work.allowance.failures() >= 2 && work.allowance.tries() >= 1;
         match verdict {
+            Fate::Again(_) if is_met_again && work.pack.is_some() => self.fell_apart(work, fault, end, now),
             Fate::Again(at_least) => self.again_after(at_least, work, fault, end, now),
             // A row that returns after the patience has ended stays pending like all rows in an outage.
             _ if self.is_out() => self.again(work, fault, end, now),
+            _ if work.pack.is_some() => self.fell_apart(work, fault, end, now),
             verdict => {
                 let ending = self.gave_up(verdict, fault);
                 self.store(end.of(&work, ending));
@@ -239,7 +266,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    fn step(&mut self, work: &mut Work, step: Step, end: SentRequest) {
+    pub(super) fn step(&mut self, work: &mut Work, step: Step, end: SentRequest) {
         self.store(end.of(work, Outcome::Continue(Box::new(step.clone()))));
         work.steps.push(step);
         meet("dispatch.round.answered");

@@ -54,6 +54,11 @@ impl Window {
         *known += (latency - *known) * 0.1;
     }
 
+    /// The requests a second that the places allow at the observed latency; `None` before the first answer.
+    pub(crate) fn requests_each_second(&self) -> Option<f64> {
+        self.latency.map(|latency| self.places(Duration::ZERO) as f64 / latency.max(0.001))
+    }
+
     /// The current number of places. A request that is in flight for longer than any before it is evidence of the latency
     /// too: `oldest` is its age.
     pub(crate) fn places(&self, oldest: Duration) -> usize {

@@ -10,6 +10,7 @@ use super::circuit_breaker::CircuitBreaker;
 use super::concurrency::Window;
 use super::live_limits::{LiveLimits, ends_at};
 use super::pace::Pace;
+use super::packing::RowPacking;
 use super::preflight::Preflight;
 use super::retry::Dice;
 use crate::conversation;
@@ -17,6 +18,7 @@ use crate::endpoint::Endpoint;
 use crate::job::Retry;
 use crate::job::field_owner::FieldOwners;
 use crate::job::limits::{Caps, Concurrency, EffectiveLimits, Quotas};
+use crate::job::pack::PackSettings;
 use crate::outcome::Fault;
 use crate::toolbox::Toolbox;
 
@@ -30,6 +32,8 @@ pub struct DispatchSettings {
     pub caps: Caps,
     /// How a row continues after an answer that does not end it.
     pub conversation: conversation::ConversationRules,
+    /// How rows travel together, if they may.
+    pub pack: Option<PackSettings>,
     /// How many files the process may open.
     pub open_files: u64,
     /// Who sets which field of the request: an error in a field set by the job affects every row.
@@ -48,6 +52,7 @@ pub struct Dispatcher<'e, E> {
     pub(super) breaker: CircuitBreaker,
     pub(super) window: Window,
     pub(super) preflight: Preflight,
+    pub(super) packing: Option<RowPacking>,
     began: Instant,
     /// Time that earlier runs have spent.
     spent: Duration,
@@ -84,6 +89,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             breaker: CircuitBreaker::new(rules.retry, now, past.reached),
             window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
             preflight: Preflight::new(rules.field_owners.clone(), past.works),
+            packing: rules.pack.map(RowPacking::new),
             began: now,
             spent: past.duration,
             terms: EffectiveLimits {

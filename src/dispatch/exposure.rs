@@ -10,7 +10,7 @@ const MUCH_LESS: u64 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Exposure {
     out: Reserve,
-    requests: usize,
+    rows: usize,
     /// The recorded amount, and the amount sent to the journal.
     known: Reserve,
     announced: Reserve,
@@ -27,21 +27,21 @@ impl Exposure {
         covers
     }
 
-    /// How many requests have ends that are not yet in the journal.
-    pub(super) fn requests(&self) -> usize {
-        self.requests
+    /// For how many rows requests have ends that are not yet in the journal.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
     }
 
-    /// A request is sent.
-    pub(super) fn leaves(&mut self, worst: Reserve) {
+    /// A request is sent, of so many rows. Each of them has its share when its end is stored.
+    pub(super) fn leaves(&mut self, worst: Reserve, rows: usize) {
         self.out += worst;
-        self.requests += 1;
+        self.rows += rows;
     }
 
-    /// Its end is stored.
+    /// Its end is stored for a row.
     pub(super) fn stored(&mut self, worst: Reserve) {
-        self.requests = self.requests.saturating_sub(1);
-        self.out = if self.requests == 0 { Reserve::NOTHING } else { self.out.minus(worst) };
+        self.rows = self.rows.saturating_sub(1);
+        self.out = if self.rows == 0 { Reserve::NOTHING } else { self.out.minus(worst) };
     }
 
     /// The amount that the journal should record now, if it is time: enough for `requests` more like the next one, as far
@@ -96,7 +96,7 @@ mod tests {
         exposure.on_disk(announced);
         for _ in 0..4 {
             assert!(exposure.covers(ONE));
-            exposure.leaves(ONE);
+            exposure.leaves(ONE, 1);
         }
         assert!(!exposure.covers(ONE));
         exposure.stored(ONE);
@@ -109,9 +109,9 @@ mod tests {
         let announced = exposure.announce(ONE, 8, ALL, true).expect("eight");
         exposure.on_disk(announced);
         assert_eq!(exposure.announce(ONE, 8, ALL, true), None);
-        (0..4).for_each(|_| exposure.leaves(ONE));
+        (0..4).for_each(|_| exposure.leaves(ONE, 1));
         assert_eq!(exposure.announce(ONE, 8, ALL, true), None, "four are left, which is half of eight");
-        exposure.leaves(ONE);
+        exposure.leaves(ONE, 1);
         assert_eq!(exposure.announce(ONE, 8, ALL, true).map(|announced| announced.tokens), Some(1_300));
         (0..5).for_each(|_| exposure.stored(ONE));
         exposure.on_disk(Reserve { cost: 1.3, tokens: 1_300 });

@@ -9,8 +9,9 @@ use super::work::Work;
 use crate::endpoint::Endpoint;
 use crate::job::Retry;
 use crate::job::units;
-use crate::note::{Outcome, RequestEnd, SendTime};
+use crate::note::{Outcome, PackPlace, RequestEnd, SendTime};
 use crate::outcome::{Fault, FaultKind, Reply};
+use crate::packs::shares;
 use crate::patience::within;
 use crate::request::Estimate;
 use crate::reserve::Reserve;
@@ -51,6 +52,7 @@ impl Flight {
 }
 
 /// When a request was sent, in which turn, and its usage.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct SentRequest {
     pub(super) order: u64,
     pub(super) sent: SendTime,
@@ -59,8 +61,33 @@ pub(super) struct SentRequest {
 }
 
 impl SentRequest {
+    /// The end of a row with it.
     pub(super) fn of(self, work: &Work, ending: Outcome) -> RequestEnd {
         let (row, tries) = (work.row.clone(), work.allowance.tries());
         RequestEnd { row, sent: Some(self.sent), tries, cost: self.cost, reserved: self.reserved, ending }
+    }
+
+    /// What each of several rows has of it, in proportion to weights.
+    pub(super) fn divided(self, weights: &[u64]) -> Vec<Self> {
+        let rows = weights.len() as u32;
+        let worst = shares::of_reserve(self.sent.worst, weights);
+        let reserved = shares::of_reserve(self.reserved, weights);
+        let costs = self.cost.map(|cost| shares::of_cost(cost, weights));
+        let of_row = |((number, worst), reserved): ((u32, Reserve), Reserve)| Self {
+            order: self.order,
+            sent: SendTime { worst, pack: PackPlace { rows, number }, ..self.sent },
+            cost: costs.as_ref().and_then(|costs| costs.get(number as usize).copied()),
+            reserved,
+        };
+        (0..rows).zip(worst).zip(reserved).map(of_row).collect()
+    }
+
+    /// What each of several rows has of a request without an answer: the first has what it used.
+    pub(super) fn of_each(self, weights: &[u64]) -> Vec<Self> {
+        let of_row = |(number, share): (usize, Self)| match number {
+            0 => Self { cost: self.cost, reserved: self.reserved, ..share },
+            _ => Self { cost: None, reserved: Reserve::NOTHING, ..share },
+        };
+        self.divided(weights).into_iter().enumerate().map(of_row).collect()
     }
 }

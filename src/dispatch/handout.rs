@@ -14,6 +14,25 @@ const AHEAD: Duration = Duration::from_millis(100);
 /// doubt, and the rows in memory.
 const MOST_ROWS: usize = 512;
 
+/// How far packs reach: a request may take many rows at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PackReach {
+    /// Rows of one request.
+    pub(super) rows: usize,
+    /// How many rows, from the first unsent one on, the next pack has among them.
+    pub(super) needs: usize,
+}
+
+impl PackReach {
+    /// Each row goes alone.
+    pub(super) const ALONE: Self = Self { rows: 1, needs: 0 };
+
+    /// The fewest rows to record, so that the next pack can be full.
+    fn least(self) -> usize {
+        if self.rows > 1 { 2 * self.rows } else { 1 }
+    }
+}
+
 /// What the journal has recorded about rows not yet sent in this pass.
 #[derive(Debug)]
 pub(super) struct Handout {
@@ -75,19 +94,22 @@ impl Handout {
 
     /// The position below which the journal should record that rows may be sent, if it is time. `rate`: requests per
     /// second, if something limits them.
+    /// `packs`: how many rows travel in each.
     pub(super) fn announce(
         &mut self,
         now: Instant,
         fresh: &VecDeque<Work>,
         places: usize,
         rate: Option<f64>,
+        packs: PackReach,
     ) -> Option<u64> {
-        let most = places.max(self.rows);
-        let rows = self.within_a_moment(rate).clamp(1, most);
+        let most = (places * packs.rows).max(self.rows);
+        let rate = rate.map(|rate| rate * packs.rows as f64);
+        let rows = self.within_a_moment(rate).clamp(1, most).max(packs.needs).max(packs.least());
         let below = fresh.get(rows.min(fresh.len()).checked_sub(1)?)?.row.position + 1;
         // A record for each row would mean one commit per row; half of the rows is a good point for the next.
         let known = fresh.partition_point(|work| self.allows(work.row.position));
-        (below > self.announced && known <= rows / 2).then(|| {
+        (below > self.announced && (known <= rows / 2 || known < packs.needs)).then(|| {
             (self.announced, self.announced_at) = (below, now);
             below
         })

@@ -10,7 +10,8 @@
 //! `pass` has the active rows (`work`), how far they are handed out (`handout`) and what may be in flight (`exposure`). In
 //! calling order: `pass_loop` asks `scheduling` for the next row, which `readiness` decides from queues, limits and time;
 //! `flight` sends it, `completion` handles its end (`retry`, `reserved`), `tool_round` runs the tools that an answer calls,
-//! and `row_end` stores the outcome or lets the row wait.
+//! and `row_end` stores the outcome or lets the row wait. Short rows may travel together: `gathering` forms a pack of them (`packing`) when it
+//! can be sent, and `unpacking` takes its answer apart.
 //!
 //! Laws of this room:
 //!
@@ -32,10 +33,12 @@ mod concurrency;
 mod dispatcher;
 mod exposure;
 mod flight;
+mod gathering;
 mod handout;
 mod ledger;
 pub mod live_limits;
 pub mod pace;
+mod packing;
 mod pass;
 mod pass_loop;
 mod preflight;
@@ -46,6 +49,7 @@ mod row_end;
 mod scheduling;
 pub mod stop;
 mod tool_round;
+mod unpacking;
 mod work;
 
 pub use carry_over::CarryOver;

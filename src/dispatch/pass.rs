@@ -27,6 +27,9 @@ const ROWS_PER_PLACE: usize = 4;
 /// The minimum number of rows read ahead.
 const FEWEST_READ_AHEAD: usize = 32;
 
+/// The most rows read ahead for the sake of packs, unless there are more places.
+const MOST_READ_AHEAD: usize = 4096;
+
 /// One pass over the rows.
 pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) dispatcher: &'p mut Dispatcher<'e, E>,
@@ -50,6 +53,8 @@ pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) went_again: bool,
     pub(super) ahead: Handout,
     pub(super) exposure: Exposure,
+    /// Whether the first unsent row waits for others that travel with it.
+    pub(super) gathers: bool,
     pub(super) unstored: usize,
     pub(super) set_aside: u64,
     /// The latest fault of a row that used up its tries during a brown-out, and stays pending.
@@ -87,6 +92,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             went_again: false,
             ahead: Handout::new(Instant::now()),
             exposure: Exposure::default(),
+            gathers: false,
             unstored: 0,
             set_aside: 0,
             bad_luck: None,
@@ -98,7 +104,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
 
     /// Whether another row may be read.
     pub(super) fn has_room(&self) -> bool {
-        let read_ahead = self.places().max(FEWEST_READ_AHEAD);
+        let read_ahead = (self.places() * self.pack_reach().rows).min(MOST_READ_AHEAD).max(self.places());
+        let read_ahead = read_ahead.max(FEWEST_READ_AHEAD);
         let rows = self.queues.len() + self.tool_rounds.len();
         self.queues.fresh.len() < read_ahead.max(self.ahead.rows())
             && rows < ROWS_PER_PLACE * read_ahead + self.ahead.rows()

@@ -9,6 +9,7 @@ use super::dispatcher::Dispatcher;
 use super::flight::Flight;
 use super::ledger::Ledger;
 use super::live_limits::turned;
+use super::packing::RowPacking;
 use super::pass::Pass;
 use super::readiness::FreshRow;
 use super::scheduling::Next;
@@ -136,6 +137,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             let now = Instant::now();
             self.look_at_the_clock(now);
             self.take_due(now);
+            self.gather(now);
             match self.next(now) {
                 Next::Send(work, flight) => self.send(*work, flight, now),
                 Next::Stop(reason) => self.end(*reason),
@@ -145,6 +147,13 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                         in_flight: self.in_flight.len(),
                         places: self.places(),
                         waiting: self.queues.waiting(),
+                        pack_rows: self.dispatcher.packing.as_ref().map_or(0, RowPacking::rows),
+                        pack_trouble: self
+                            .dispatcher
+                            .packing
+                            .as_ref()
+                            .map(RowPacking::trouble)
+                            .unwrap_or_default(),
                         held_by,
                     };
                     self.observer.on(Event::State(state));
@@ -201,13 +210,17 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         while let Some(mut work) = self.queues.take_due(now) {
             match self.dispatcher.breaker.waited(&mut work.allowance, self.last) {
                 Fate::Again(_) => self.goes_again(work),
+                // Each of its rows has tries of its own.
+                _ if work.pack.is_some() => self.scatter(work, now),
                 verdict => self.gave_up_waiting(work, verdict),
             }
         }
     }
 
     fn goes_again(&mut self, work: Work) {
-        self.write(JournalEvent::Resent(work.row.clone()));
+        for member in work.members() {
+            self.write(JournalEvent::Resent(member.row.clone()));
+        }
         self.queues.clear_later(work);
     }
 
@@ -224,7 +237,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             return;
         }
         let (places, rate) = (self.places(), self.dispatcher.pace.rate(now));
-        if let Some(below) = self.ahead.announce(now, &self.queues.fresh, places, rate) {
+        let packs = self.pack_reach();
+        if let Some(below) = self.ahead.announce(now, &self.queues.fresh, places, rate, packs) {
             meet("dispatch.hand-out.before");
             self.write(JournalEvent::HandedOut { below });
         }

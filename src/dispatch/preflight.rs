@@ -131,6 +131,11 @@ impl Preflight {
         }
     }
 
+    /// Whether the service is known to take requests of this shape, so that several rows of it may travel together.
+    pub(crate) fn is_let_through(&self, shape: Shape) -> bool {
+        matches!(self.shapes.get(&shape), Some(ShapeState::LetThrough | ShapeState::Good))
+    }
+
     /// Whether the job has had an answer, in this run or before.
     pub(crate) fn has_answered(&self) -> bool {
         self.answered
@@ -159,7 +164,7 @@ impl Preflight {
     /// Whether a refusal concerns a field that the job sets for every row. A later request of a row contains more than
     /// that.
     fn is_the_job_s(&self, fault: &Fault, work: &Work) -> bool {
-        let first = !work.request.brought && work.steps.is_empty();
+        let first = !work.request.brought && work.is_at_its_first();
         first && fault.about.is_some_and(|field| self.field_owners.is_the_job_s(field))
     }
 

@@ -35,7 +35,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let failures = (work.allowance.failures() + work.throttled + work.unusable).max(1);
         let due = now + retry::backoff(retry, &fault, failures, dice).max(at_least);
         work.fault = Some(Box::new(fault.clone()));
-        self.store(end.of(&work, Outcome::Retry(fault)));
+        self.store_ends(&work, end, Outcome::Retry(fault));
         self.queues.wait(due, work);
     }
 

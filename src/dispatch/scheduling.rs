@@ -15,7 +15,7 @@ use super::work::Work;
 use crate::clock;
 use crate::endpoint::Endpoint;
 use crate::event::Bottleneck;
-use crate::request::{ChatRequest, Estimate};
+use crate::request::Estimate;
 use crate::reserve::Reserve;
 
 /// With a cap, the journal records one request ahead for this many in flight, and at least this many.
@@ -70,26 +70,34 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         if !preflight.allows(shape, now, breaker.next_probe().is_some()) {
             return FreshRow::Held(preflight.opens_at(shape, now));
         }
-        if self.ahead.allows(work.row.position) { FreshRow::Ready } else { FreshRow::Unrecorded }
+        match self.ahead.allows(work.row.position) && !self.gathers {
+            true => FreshRow::Ready,
+            false => FreshRow::Unrecorded,
+        }
     }
 
     /// Sends the first row that can be sent, if the budget covers it.
-    fn leave(&mut self, now: Instant, due: Option<Instant>, queue: NextQueue) -> Next {
-        let goes_again = queue == NextQueue::Repeated;
+    fn leave(&mut self, now: Instant, due: Option<Instant>, queue_turn: NextQueue) -> Next {
+        let goes_again = queue_turn == NextQueue::Repeated;
         let queue = if goes_again { &self.queues.cleared } else { &self.queues.fresh };
-        let Some(request) = queue.front().map(|work| &work.request) else {
+        let Some(work) = queue.front() else {
             return Next::Wait(due, None);
         };
-        let (estimate, shape) = (request.estimate, request.shape);
+        let (estimate, shape, rows) = (work.request.estimate, work.request.shape, work.rows());
         if self.is_held_to_learn(&estimate) {
             return Next::Wait(due, Some(Bottleneck::Cap));
         }
-        let (worst, reservation) = self.worst_of(request);
-        let flight = match self.pay(now, due, &estimate, (worst, reservation)) {
+        let (worst, reservation) = self.worst_of(work);
+        if rows > 1 && self.dispatcher.budget.is_beyond(reservation) {
+            // One row may be within a cap that a pack exceeds.
+            self.disband(queue_turn);
+            return self.leave(now, due, queue_turn);
+        }
+        let flight = match self.pay(now, due, (&estimate, rows), (worst, reservation)) {
             Ok(flight) => flight,
             Err(next) => return next,
         };
-        self.exposure.leaves(reservation);
+        self.exposure.leaves(reservation, rows);
         self.went_again = goes_again;
         if !goes_again {
             self.ahead.sent();
@@ -105,8 +113,9 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// The most that a request can use, and cost. No tokenizer makes more tokens of a text than it has bytes; other input
     /// has a bound of its own.
-    fn worst_of(&self, request: &ChatRequest) -> (Estimate, Reserve) {
-        let worst = self.dispatcher.pace.worst(&request.estimate);
+    fn worst_of(&self, work: &Work) -> (Estimate, Reserve) {
+        let request = &work.request;
+        let worst = self.dispatcher.pace.worst(&request.estimate, work.rows());
         let text = (request.body.len() as u64).saturating_sub(request.media.bytes);
         let prompt_tokens = worst.prompt_tokens.max(text.saturating_add(request.media.tokens));
         let worst = Estimate { prompt_tokens, ..worst };
@@ -127,7 +136,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             NextQueue::Repeated => &self.queues.cleared,
             NextQueue::Fresh => &self.queues.fresh,
         };
-        let next = queue.front().map_or(Reserve::NOTHING, |next| self.worst_of(&next.request).1);
+        let next = queue.front().map_or(Reserve::NOTHING, |next| self.worst_of(next).1);
         let is_capped = self.dispatcher.budget.is_capped();
         let ready = self.queues.cleared.len() + self.queues.fresh.len();
         let requests = if is_capped { self.few_ahead(now) } else { self.many_ahead() };
@@ -141,7 +150,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// With a cap, a share of the requests in flight: after a kill, the cap loses whatever was recorded but not in flight.
     fn few_ahead(&self, now: Instant) -> usize {
-        let out = self.places().max(self.exposure.requests());
+        let out = self.places().max(self.exposure.rows() / self.pack_reach().rows);
         let moment = self.ahead.within_a_moment(self.dispatcher.pace.rate(now));
         (out / SHARE_AHEAD).min(moment).max(FEWEST_AHEAD)
     }
@@ -151,7 +160,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         &mut self,
         now: Instant,
         due: Option<Instant>,
-        estimate: &Estimate,
+        (estimate, rows): (&Estimate, usize),
         (worst_estimate, reservation): (Estimate, Reserve),
     ) -> Result<Flight, Next> {
         let Dispatcher { budget, pace, .. } = &mut *self.dispatcher;
@@ -167,7 +176,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             budget.give_back(reservation);
             return Err(Next::Wait(due, None));
         }
-        match pace.ask(now, estimate) {
+        match pace.ask(now, estimate, rows) {
             Ok(ticket) => {
                 self.sent += 1;
                 Ok(Flight { order: self.sent, ticket, worst_estimate, reservation, at: clock::now() })

@@ -10,6 +10,7 @@ mod matrix;
 mod meter;
 mod order;
 mod outage;
+mod packs;
 mod pieces;
 mod preflight;
 mod refusals;

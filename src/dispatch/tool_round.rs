@@ -41,6 +41,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     pub(super) fn take_up(&mut self, ready: Ready) {
         let mut work = Work::new(ready, self.dispatcher.retry.max_attempts);
         if work.steps.is_empty() {
+            work.travel = self.travels(&work);
             self.queues.fresh.push_back(work);
             return;
         }

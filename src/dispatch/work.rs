@@ -6,10 +6,11 @@ use std::collections::{BinaryHeap, VecDeque};
 use tokio::time::Instant;
 
 use super::circuit_breaker::Allowance;
-use crate::conversation::Step;
 use crate::conversation::calls::ToolCall;
+use crate::conversation::{Asks, Step};
 use crate::note::RowKey;
 use crate::outcome::Fault;
+use crate::packs::PackText;
 use crate::request::ChatRequest;
 
 /// A row that is ready to be sent.
@@ -44,6 +45,10 @@ pub(crate) struct Work {
     pub unusable: u32,
     /// Throttled tries after which other requests are known to have been let in.
     pub overtaken: u32,
+    /// What it may travel by with others; `None` for a row that goes alone.
+    pub travel: Option<Box<PackText>>,
+    /// The rows that travel in its request, where there are several: they are sent again together, and end each by itself.
+    pub pack: Option<Box<Vec<Work>>>,
     /// The turn of the last throttled try for which that is not yet known.
     turned_away: Option<u64>,
 }
@@ -63,8 +68,37 @@ impl Work {
             throttled: 0,
             unusable: 0,
             overtaken: 0,
+            travel: None,
+            pack: None,
             turned_away: None,
         }
+    }
+
+    /// Rows that travel in this request.
+    pub(crate) fn of_pack(members: Vec<Self>, request: ChatRequest) -> Option<Self> {
+        let row = members.first()?.row.clone();
+        let ready = Ready { row, request, tries: 0, steps: Vec::new() };
+        Some(Self { pack: Some(Box::new(members)), ..Self::new(ready, u32::MAX) })
+    }
+
+    /// How many rows its request has.
+    pub(crate) fn rows(&self) -> usize {
+        self.pack.as_ref().map_or(1, |members| members.len())
+    }
+
+    /// The rows that travel in its request, or itself.
+    pub(crate) fn members(&self) -> &[Self] {
+        self.pack.as_ref().map_or(std::slice::from_ref(self), |members| members)
+    }
+
+    /// It goes alone from now on.
+    pub(crate) fn alone(self) -> Self {
+        Self { travel: None, ..self }
+    }
+
+    /// Whether it waits for the answer to its first request.
+    pub(crate) fn is_at_its_first(&self) -> bool {
+        self.steps.iter().all(|step| step.asks == Asks::Alone)
     }
 
     /// It was throttled in this turn; the last turn in which any request was let in is `let_in`. Returns whether the row
@@ -102,7 +136,8 @@ pub(crate) struct Queues {
     /// Never sent in this pass, in the order of the input.
     pub fresh: VecDeque<Work>,
     waiting: BinaryHeap<Waiting>,
-    clearing: VecDeque<Work>,
+    /// With the number of rows of which the journal has yet to record that they are sent again.
+    clearing: VecDeque<(Work, usize)>,
     /// Sent before; the journal has recorded that they are sent again.
     pub cleared: VecDeque<Work>,
     /// With tool calls, which run once the journal has the answer that makes them.
@@ -150,12 +185,17 @@ impl Queues {
 
     /// Lets a row be sent again once [`Queues::clear`] reports that the journal has recorded it.
     pub(crate) fn clear_later(&mut self, work: Work) {
-        self.clearing.push_back(work);
+        let rows = work.rows();
+        self.clearing.push_back((work, rows));
     }
 
     /// The journal has recorded that a row is sent again. Rows are cleared in the order in which they were taken.
     pub(crate) fn clear(&mut self) {
-        self.cleared.extend(self.clearing.pop_front());
+        let Some((_, left)) = self.clearing.front_mut() else { return };
+        *left -= 1;
+        if *left == 0 {
+            self.cleared.extend(self.clearing.pop_front().map(|(work, _)| work));
+        }
     }
 
     /// Lets a row wait until the answer with its tool calls is on disk.

@@ -63,26 +63,33 @@ fn lost(text: &str, part: &str) -> Option<String> {
     missing.map(|literal| literal.text.to_owned())
 }
 
-/// A part that has words of another text that are not in its own, and hardly any of its own.
+/// A part that has more of the words that tell another text from its own than of those that tell its own from the other.
 fn crossed(texts: &[&str], parts: &[&str], at_least: usize) -> Option<(usize, usize)> {
     let of_texts: Vec<HashSet<String>> = texts.iter().map(|text| words(text)).collect();
     let mut holders: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, words) in of_texts.iter().enumerate() {
         words.iter().for_each(|word| holders.entry(word).or_default().push(index));
     }
-    let mut foreign = vec![0; texts.len()];
+    // What a part has of each other text alone, and of both that and its own.
+    let (mut foreign, mut shared) = (vec![0; texts.len()], vec![0; texts.len()]);
     for (index, part) in parts.iter().enumerate() {
         foreign.fill(0);
+        shared.fill(0);
         let mut own = 0;
         for word in words(part) {
             let weight = weight(&word);
             match holders.get(word.as_str()) {
-                Some(texts) if texts.contains(&index) => own += weight,
+                Some(texts) if texts.contains(&index) => {
+                    own += weight;
+                    texts.iter().for_each(|text| shared[*text] += weight);
+                }
                 Some(texts) => texts.iter().for_each(|text| foreign[*text] += weight),
                 None => {}
             }
         }
-        if let Some(text) = foreign.iter().position(|foreign| *foreign >= own + at_least) {
+        // Words that two texts have in common do not tell them apart.
+        let is_of = |text: &usize| foreign[*text] + shared[*text] >= own + at_least;
+        if let Some(text) = (0..texts.len()).filter(|text| *text != index).find(is_of) {
             return Some((index, text));
         }
     }
@@ -134,6 +141,11 @@ mod tests {
         assert_eq!(check(&texts, &good, true), Ok(()));
         let shifted = [good[1], good[0], good[2]];
         assert_eq!(check(&texts, &shifted, true), Err(PackRefusal::Crossed(1, 2)));
+        let rows = ["Open the lid of box 31", "Open the lid of box 32"];
+        assert_eq!(
+            check(&rows, &["la box 32 the lid of", "la box 31 the lid of"], true),
+            Err(PackRefusal::Crossed(1, 2))
+        );
         // One word that two languages have in common is no sign.
         assert_eq!(check(&["The app will die", "The file"], &["Ende", "die Datei"], true), Ok(()));
     }

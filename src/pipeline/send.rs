@@ -268,6 +268,8 @@ fn settings(opened: &Opened, order: SendRequest<'_>) -> DispatchSettings {
         quotas,
         concurrency,
         caps,
+        // An answer that is held against a schema is that of one row.
+        pack: opened.job.pack.filter(|_| opened.conversation().schema.is_none()),
         conversation: opened.conversation(),
         open_files: order.open_files,
         field_owners: FieldOwners::of(&opened.job),

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::job::limits::{Quota, Quotas};
 use crate::outcome::Usage;
+use crate::packs::{PackText, RowSize};
 use crate::request::Estimate;
 use adaptive::{Brake, Throttling};
 use calibration::Calibration;
@@ -117,13 +118,18 @@ impl Pace {
         }
     }
 
-    /// Requests permission to send now.
+    /// Requests permission to send a request of so many rows now.
     ///
     /// # Errors
     ///
     /// When to ask again, and which limit delays it.
-    pub fn ask(&mut self, now: Instant, estimate: &Estimate) -> Result<Ticket, (Instant, PacedBy)> {
-        let charged = self.calibration.expected(estimate);
+    pub fn ask(
+        &mut self,
+        now: Instant,
+        estimate: &Estimate,
+        rows: usize,
+    ) -> Result<Ticket, (Instant, PacedBy)> {
+        let charged = self.calibration.expected(estimate, rows);
         let brakes = [&self.brake, &self.token_brake].map(|(brake, _)| brake.ready(now).err());
         let mut held = brakes.into_iter().flatten().max().map(|when| (when, PacedBy::Brake));
         let mut hold = |ready: Result<(), Instant>, by: PacedBy| {
@@ -154,8 +160,14 @@ impl Pace {
     }
 
     /// A request was answered: settles its tokens, and improves the estimate.
-    pub fn answered(&mut self, ticket: Ticket, now: Instant, estimate: &Estimate, usage: &Usage) {
-        self.calibration.learn(estimate, usage);
+    pub fn answered(
+        &mut self,
+        ticket: Ticket,
+        now: Instant,
+        (estimate, rows): (&Estimate, usize),
+        usage: &Usage,
+    ) {
+        self.calibration.learn(estimate, usage, rows);
         // Tokens that the service did not count stay as charged.
         let Some(total_tokens) = usage.total_tokens else { return };
         let (brake, record) = &mut self.token_brake;
@@ -196,7 +208,7 @@ impl Pace {
 
     /// The expected tokens of a request before any answer.
     pub fn first_guess(estimate: &Estimate) -> u64 {
-        Calibration::default().expected(estimate) as u64
+        Calibration::default().expected(estimate, 1) as u64
     }
 
     /// Starts with the longest answer of earlier runs; 0 if there was none.
@@ -205,9 +217,9 @@ impl Pace {
         Self { calibration: Calibration::after(longest_answer), ..self }
     }
 
-    /// Learns the length of an answer.
-    pub fn learn_length(&mut self, estimate: &Estimate, tokens: u64) {
-        self.calibration.learn_length(estimate, tokens);
+    /// Learns the length of an answer to so many rows.
+    pub fn learn_length(&mut self, estimate: &Estimate, tokens: u64, rows: usize) {
+        self.calibration.learn_length(estimate, tokens, rows);
     }
 
     /// How many requests with answers of unknown maximum length may be in flight; `None` means any number.
@@ -216,8 +228,8 @@ impl Pace {
     }
 
     /// The most that a request can use, which a cap reserves.
-    pub fn worst(&self, estimate: &Estimate) -> Estimate {
-        self.calibration.worst(estimate)
+    pub fn worst(&self, estimate: &Estimate, rows: usize) -> Estimate {
+        self.calibration.worst(estimate, rows)
     }
 
     /// The requests per second that all limits currently allow; `None` when nothing limits them.
@@ -225,6 +237,21 @@ impl Pace {
         let (tokens, record) = &self.token_brake;
         let braked = [self.brake.0.rate(now), tokens.rate(now).map(|rate| rate / record.each())];
         braked.into_iter().chain([self.quotas.requests_each_second()]).flatten().reduce(f64::min)
+    }
+
+    /// The tokens that a request may have so that requests and tokens are used up together, where so many requests a second
+    /// can be in flight at the present latency; `None`: tokens are not limited.
+    pub fn tokens_each(&self, now: Instant, in_flight: Option<f64>) -> Option<f64> {
+        let limit = self.quotas.tokens_per_minute.map(Quota::each_second);
+        let tokens = self.token_brake.0.rate(now).into_iter().chain(limit).reduce(f64::min)?;
+        let requests = [self.quotas.requests_each_second(), self.brake.0.rate(now), in_flight];
+        Some(tokens / requests.into_iter().flatten().reduce(f64::min)?)
+    }
+
+    /// What a row is expected to use: what it shares with others in its request, and what is its own.
+    pub fn row_size(&self, text: &PackText, estimate: &Estimate) -> RowSize {
+        let own = self.calibration.in_prompt(text.own_tokens) + self.calibration.in_answer(estimate);
+        RowSize { shared: self.calibration.in_prompt(text.shared_tokens), own }
     }
 
     fn settle(&mut self, ticket: Ticket, now: Instant, tokens: f64) {
@@ -251,10 +278,10 @@ mod tests {
         let usage = Usage::of(60, 40);
         let (mut now, mut sent) = (start, 0_u32);
         while now < start + Duration::from_secs(60) {
-            match pace.ask(now, &estimate) {
+            match pace.ask(now, &estimate, 1) {
                 Ok(ticket) => {
                     sent += 1;
-                    pace.answered(ticket, now + Duration::from_millis(50), &estimate, &usage);
+                    pace.answered(ticket, now + Duration::from_millis(50), (&estimate, 1), &usage);
                 }
                 Err((when, _)) => now = when,
             }
@@ -269,12 +296,12 @@ mod tests {
         let estimate = Estimate { prompt_tokens: 1, max_completion_tokens: 1, unbounded: false };
         let mut last = None;
         for request in 0..100 {
-            last = pace.ask(start + Duration::from_millis(10 * request), &estimate).ok();
+            last = pace.ask(start + Duration::from_millis(10 * request), &estimate, 1).ok();
         }
         let now = start + Duration::from_secs(1);
         pace.throttled(last.expect("sent"), now, None, false);
         let rate = pace.rate(now).expect("braked");
         assert!((80.0..95.0).contains(&rate), "{rate}");
-        assert!(matches!(pace.ask(now, &estimate), Err((_, PacedBy::Brake))));
+        assert!(matches!(pace.ask(now, &estimate, 1), Err((_, PacedBy::Brake))));
     }
 }

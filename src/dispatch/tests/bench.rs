@@ -14,6 +14,7 @@ use super::shelf::{Shelf, Watcher};
 use crate::conversation;
 use crate::dispatch::stop::StopLevel;
 use crate::dispatch::{CarryOver, DispatchSettings, Dispatcher, PassEnd, Ready};
+use crate::endpoint::Endpoint;
 use crate::event::DispatchState;
 use crate::job::Retry;
 use crate::job::field_owner::FieldOwners;
@@ -82,6 +83,7 @@ impl Bench {
             concurrency: Concurrency::Auto,
             caps: Caps::default(),
             conversation: conversation::ConversationRules::default(),
+            pack: None,
             open_files: 4096,
             field_owners: FieldOwners::new(
                 ["max_tokens", "seed", "tool_choice", "response_format"].map(str::to_owned),
@@ -178,6 +180,16 @@ impl Bench {
         rows: Vec<Ready>,
         last: bool,
     ) -> Result<PassEnd, &'static str> {
+        self.pass_to(dispatcher, rows, last).await
+    }
+
+    /// A pass over these rows, with any service.
+    pub(super) async fn pass_to<E: Endpoint>(
+        &self,
+        dispatcher: &mut Dispatcher<'_, E>,
+        rows: Vec<Ready>,
+        last: bool,
+    ) -> Result<PassEnd, &'static str> {
         {
             let mut log = self.log.borrow_mut();
             log.handed_out = 0;
@@ -208,8 +220,7 @@ impl Bench {
             let log = self.log.borrow();
             assert!(ledger.waiting.is_empty(), "everything is stored at the end");
             assert_eq!(log.shown, log.committed.len(), "everything stored is shown");
-            let is_end =
-                |note: &&JournalEvent| matches!(note, JournalEvent::Ended(ended) if ended.sent.is_some());
+            let is_end = |note: &&JournalEvent| matches!(note, JournalEvent::Ended(ended) if ended.counts());
             let ends = log.committed.iter().filter(is_end).count();
             let abandoned = end.as_ref().map_or(0, |end| end.abandoned);
             assert!(log.sends.len() - ends <= abandoned, "each request that came back is stored once");

@@ -74,7 +74,7 @@ impl Cell {
         let places = self.believed.map_or(PLACES, |_| usize::MAX);
         while now < self.lasts {
             let asked = match due.len() < places {
-                true => pace.ask(start + now, &estimate).map_err(|(when, _)| Some(when - start)),
+                true => pace.ask(start + now, &estimate, 1).map_err(|(when, _)| Some(when - start)),
                 false => Err(None),
             };
             let until = match asked {
@@ -110,7 +110,7 @@ impl Cell {
                                 total_tokens: Some(tokens),
                                 ..Usage::default()
                             };
-                            pace.answered(ticket, start + now, &estimate, &usage);
+                            pace.answered(ticket, start + now, (&estimate, 1), &usage);
                         }
                         None => pace.throttled(ticket, start + now, None, self.way.counts_tokens()),
                     }

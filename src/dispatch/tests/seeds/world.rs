@@ -112,6 +112,7 @@ impl World {
             quotas: self.plan.quotas,
             concurrency: self.plan.concurrency,
             caps,
+            pack: None,
             conversation: conversation::ConversationRules::default(),
             open_files: 4096,
             field_owners: FieldOwners::default(),
