@@ -41,6 +41,9 @@ pub struct InitArgs {
     /// Template of the user turn, with the columns of a row: 'Summarise: {{ text }}'
     #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
     pub prompt: Option<String>,
+    /// Languages to translate into, with commas between them; for a translation model
+    #[arg(long, value_name = "LANGUAGES")]
+    pub languages: Option<String>,
     /// Ask no questions, and use defaults for anything not given by a flag
     #[arg(short, long)]
     pub yes: bool,

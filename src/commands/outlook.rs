@@ -190,12 +190,10 @@ impl Outlook {
             0 => String::new(),
             requests => format!("; {} more with unknown price", counted(requests, "request")),
         };
-        let mut lines = vec![
+        vec![
             format!("expected cost: {}: {}{unpriced}", self.amount(expected), self.reason()),
             format!("at most: {}, {}{rest}", self.amount(most), self.most_reason(job)),
-        ];
-        lines.extend(self.cap_line());
-        lines
+        ]
     }
 
     /// What packing saves, or would.

@@ -41,6 +41,7 @@ pub(super) fn estimates(
     lines.extend(prices(job, &cost_estimate).filter(|_| outlook.expected.is_some()));
     lines.extend(whole_line(&plan.whole_rows, plan.cost_estimate.prompts, words));
     lines.extend(CapAccount::before_a_run(reader, job)?.lines());
+    lines.extend(outlook.cap_line());
     lines.push(duration_line(job, outlook.seconds));
     lines.extend(outlook.pack_line());
     lines.extend(time_is_up(job, plan, reader, now)?);

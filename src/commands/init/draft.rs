@@ -5,6 +5,7 @@ use std::path::Path;
 use toml::Value;
 
 use super::folder::JobFolder;
+use super::identity::IdOffer;
 use crate::commands::resume::shell_quoted;
 use crate::format::{ENDINGS, Format};
 use crate::job::facts::{ModelInfo, Thinking};
@@ -19,11 +20,13 @@ pub(super) struct JobDraft {
     /// Whether its rows are documents.
     pub(super) is_of_documents: bool,
     /// The column that may identify a row.
-    pub(super) id: Option<String>,
+    pub(super) id: Option<IdOffer>,
     /// The model.
     pub(super) model: String,
     /// The facts known about the model.
     pub(super) facts: ModelInfo,
+    /// The languages to translate into, for a translation model; at least one.
+    pub(super) languages: Vec<String>,
     /// The user's turn; `None` if the rows bring their own.
     pub(super) prompt: Option<String>,
 }
@@ -58,7 +61,7 @@ name = {model}
 # region = \"beijing\"
 # base_url = \"http://127.0.0.1:8000/v1\"
 
-{prompt}
+{each}{prompt}
 [request]
 # Every other field of the request is sent unchanged; strings are templates too.
 {request}{split}
@@ -77,6 +80,7 @@ path = {output}
 ",
             input = quoted(&input),
             model = quoted(&self.model),
+            each = self.each_section(),
             prompt = self.prompt_section(),
             identity = self.identity(),
             request = self.request_section(),
@@ -93,11 +97,28 @@ path = {output}
         }
         let id = match self.input {
             None => "id = \"id\"".to_owned(),
-            Some(_) => format!("# id = {}", quoted(self.id.as_deref().unwrap_or("a column"))),
+            Some(_) => match &self.id {
+                Some(offer) if offer.is_named => format!("id = {}", quoted(&offer.column)),
+                Some(offer) => format!("# id = {}", quoted(&offer.column)),
+                None => "# id = \"a column\"".to_owned(),
+            },
         };
         format!(
             "# The column that identifies a row. With it, rows may be sorted, added or removed between runs, and each answer\n\
              # stays with its row. Without it, a row is identified by its position and content.\n{id}"
+        )
+    }
+
+    /// The languages, if there are several.
+    fn each_section(&self) -> String {
+        if self.facts.languages.is_none() || self.languages.len() < 2 {
+            return String::new();
+        }
+        let languages: Vec<String> = self.languages.iter().map(|language| quoted(language)).collect();
+        format!(
+            "[each]\n# Each row is translated into each of these; a language added later sends only what is new. The output has a \
+             column\n# for each; one row for each instead: layout = \"long\" under [output].\nlang = [{}]\n\n",
+            languages.join(", ")
         )
     }
 
@@ -132,17 +153,24 @@ path = {output}
         }
     }
 
-    fn request_section(&self) -> &'static str {
-        match (&self.facts.languages, self.facts.thinking) {
+    fn request_section(&self) -> String {
+        let section = match (&self.facts.languages, self.facts.thinking) {
             (Some(_), _) => {
-                "translation_options = { source_lang = \"auto\", target_lang = \"English\" }\n# temperature = 0.2\n"
+                let language = match self.languages.as_slice() {
+                    [language] => quoted(language),
+                    _ => quoted("{{ each.lang }}"),
+                };
+                return format!(
+                    "translation_options = {{ source_lang = \"auto\", target_lang = {language} }}\n# temperature = 0.2\n"
+                );
             }
             (None, Some(Thinking::On)) => {
                 "# This model thinks by default. Thoughts take time, and are billed.\nenable_thinking = \
                  false\n# temperature = 0.3\n"
             }
             (None, _) => "# temperature = 0.3\n# max_tokens = 300      # longer answers are truncated\n",
-        }
+        };
+        section.to_owned()
     }
 
     fn output_name(&self) -> String {

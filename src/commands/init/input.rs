@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::identity::{self, IdOffer, Identifiers, is_id};
 use crate::commands::environment::KEY_VARIABLES;
 use crate::commands::failure::Failure;
 use crate::config::flags::set;
@@ -52,6 +53,8 @@ pub(super) struct InputSummary {
     longest: Option<String>,
     /// Whether its rows are documents.
     pub(super) is_of_documents: bool,
+    /// The column that may identify a row.
+    pub(super) id: Option<IdOffer>,
     source: Option<Source>,
 }
 
@@ -72,10 +75,13 @@ impl InputSummary {
                 rows => return Ok(Self::of_documents(rows)),
             },
         };
-        let mut rows = Vec::new();
-        for item in source.rows(Projection::Fields).map_err(PipelineError::from)?.take(LOOKED_AT) {
+        let (mut rows, mut identifiers) = (Vec::new(), Identifiers::default());
+        for item in source.rows(Projection::Fields).map_err(PipelineError::from)?.take(identity::LOOKED_AT) {
             if let Item::Row(row) = item.map_err(PipelineError::from)? {
-                rows.push(row);
+                identifiers.look_at(&row);
+                if rows.len() < LOOKED_AT {
+                    rows.push(row);
+                }
             }
         }
         let has_header = source.columns().is_some();
@@ -97,8 +103,8 @@ impl InputSummary {
         let longest = lengths.into_iter().rev().max_by_key(worth).map(|(name, _)| name);
         let format = source.files().first().and_then(|file| Format::of_path(file)).unwrap_or(Format::Jsonl);
         let first = rows.into_iter().next();
-        let source = Some(source);
-        Ok(Self { format, first, known, has_header, longest, is_of_documents: false, source })
+        let (source, id) = (Some(source), identifiers.offer());
+        Ok(Self { format, first, known, has_header, longest, is_of_documents: false, id, source })
     }
 
     fn of_documents(rows: Vec<Row>) -> Self {
@@ -110,6 +116,7 @@ impl InputSummary {
             has_header: true,
             longest: Some("text".to_owned()),
             is_of_documents: true,
+            id: None,
             source: None,
             first,
         }
@@ -124,6 +131,7 @@ impl InputSummary {
             has_header: true,
             longest: Some("text".to_owned()),
             is_of_documents: false,
+            id: Some(IdOffer { column: "id".to_owned(), is_named: true }),
             source: None,
         }
     }
@@ -136,14 +144,6 @@ impl InputSummary {
     /// The names of the columns.
     pub(super) fn names(&self) -> Vec<&str> {
         self.known.iter().map(|column| column.name.as_str()).collect()
-    }
-
-    /// The column that may identify a row, judged by its name. Only all rows could show whether it does.
-    pub(super) fn id(&self) -> Option<&str> {
-        let names = self.names();
-        let found =
-            names.iter().find(|name| **name == "id").or_else(|| names.iter().find(|name| is_id(name)));
-        found.copied()
     }
 
     /// The prompt of a job that gives none; `None` if rows bring their own.
@@ -197,11 +197,6 @@ fn row(position: u64, columns: &Map<String, Value>) -> Row {
     let file = columns.get("path").and_then(Value::as_str).unwrap_or_default().into();
     let place = Place { file, number: 1, unit: PlaceUnit::Line };
     Row { position, place, id: None, fields: columns.clone(), origin: Origin::Record, whole: None }
-}
-
-/// Whether a column's name suggests that it identifies a row.
-fn is_id(column: &str) -> bool {
-    column == "id" || column.ends_with("_id")
 }
 
 /// A column as a template expression.

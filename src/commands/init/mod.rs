@@ -2,6 +2,7 @@
 
 mod draft;
 mod folder;
+mod identity;
 mod input;
 mod questions;
 mod workshop;

@@ -1,10 +1,10 @@
-//! The three questions of `init`, over any reader and writer: input, model, prompt. Enter accepts the default in brackets.
+//! The questions of `init`, over any reader and writer: input, model, prompt; for a translation model, its languages. Enter accepts the default in brackets.
 
 use std::io::{BufRead, Write};
 
 use super::draft::JobDraft;
 use super::input::InputSummary;
-use super::workshop::{MODEL, Workshop};
+use super::workshop::{LANGUAGE, MODEL, Workshop};
 use crate::cli::InitArgs;
 use crate::commands::failure::Failure;
 use crate::text::printable;
@@ -28,8 +28,11 @@ pub(super) fn ask(
 ) -> Result<Interview, Failure> {
     let Some((input, offer)) = input(args, workshop, answers, out)? else { return Ok(Interview::Left) };
     let Some(model) = model(args, workshop, answers, out)? else { return Ok(Interview::Left) };
+    let Some(languages) = languages(args, workshop, &model, answers, out)? else {
+        return Ok(Interview::Left);
+    };
     let default = match &args.prompt {
-        Some(prompt) => return draft(workshop, input, &offer, model, Some(prompt.clone())),
+        Some(prompt) => return draft(workshop, input, &offer, (model, languages), Some(prompt.clone())),
         None => offer.prompt(&workshop.facts(&model))?,
     };
     let names = printable(&offer.names().join(", "));
@@ -42,7 +45,7 @@ pub(super) fn ask(
             return Ok(Interview::Left);
         };
         let prompt = if answer.is_empty() { default.clone() } else { Some(answer) };
-        match draft(workshop, input.clone(), &offer, model.clone(), prompt) {
+        match draft(workshop, input.clone(), &offer, (model.clone(), languages.clone()), prompt) {
             Err(failure) => say(&failure, out)?,
             drafted => return drafted,
         }
@@ -53,10 +56,10 @@ fn draft(
     workshop: &Workshop<'_>,
     input: Option<String>,
     offer: &InputSummary,
-    model: String,
+    (model, languages): (String, Vec<String>),
     prompt: Option<String>,
 ) -> Result<Interview, Failure> {
-    workshop.draft(input, offer, model, prompt).map(|draft| Interview::Draft(Box::new(draft)))
+    workshop.draft(input, offer, model, languages, prompt).map(|draft| Interview::Draft(Box::new(draft)))
 }
 
 fn input(
@@ -102,6 +105,28 @@ fn model(
                 doubted = Some(model);
             }
             _ => return Ok(Some(model)),
+        }
+    }
+}
+
+/// The languages to translate into; none for a model that does not translate.
+fn languages(
+    args: &InitArgs,
+    workshop: &Workshop<'_>,
+    model: &str,
+    answers: &mut impl BufRead,
+    out: &mut impl Write,
+) -> Result<Option<Vec<String>>, Failure> {
+    if args.languages.is_some() || workshop.facts(model).languages.is_none() {
+        return workshop.languages(model, args.languages.as_deref()).map(Some);
+    }
+    loop {
+        let question = format!("Languages to translate into, with commas between them [{LANGUAGE}]: ");
+        let Some(answer) = line(&question, answers, out)? else { return Ok(None) };
+        match workshop.languages(model, Some(&answer).filter(|answer| !answer.is_empty()).map(String::as_str))
+        {
+            Ok(languages) => return Ok(Some(languages)),
+            Err(failure) => say(&failure, out)?,
         }
     }
 }

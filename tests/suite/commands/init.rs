@@ -118,6 +118,81 @@ fn a_model_gets_the_request_that_it_needs() {
 }
 
 #[test]
+fn a_translation_model_is_given_its_languages_one_or_several() {
+    let scene = Scene::new();
+    scene.write("in.csv", "sku,title\nA-1,Warm socks\nA-2,A scarf of wool\n");
+    let init = |folder: &str, languages: &str| {
+        let flags = ["--input", "in.csv", "--model", "qwen-mt-plus", "--languages", languages];
+        scene.run(&[&["init", folder], flags.as_slice()].concat())
+    };
+    let said = init("one", "th").expect_code(0);
+    let text = job(&scene, "one");
+    assert!(text.contains("target_lang = \"Thai\"") && !text.contains("[each]"), "{text}");
+    rehearse(&scene, &said).expect_code(0).says("2 ok");
+    let said = init("three", "French, de,Thai, french").expect_code(0);
+    let written: toml::Table = job(&scene, "three").parse().expect("TOML");
+    let languages: toml::Value = vec!["French", "German", "Thai"].into();
+    assert_eq!(written["each"]["lang"], languages);
+    assert_eq!(written["request"]["translation_options"]["target_lang"].as_str(), Some("{{ each.lang }}"));
+    rehearse(&scene, &said).expect_code(0).says("2 ok");
+    let answers = scene.read("three/out/in.answers.simulated.csv");
+    let header = answers.lines().next().expect("a header");
+    assert!(header.starts_with("sku,title,response_French,response_German,response_Thai"), "{header}");
+    assert!(answers.contains("[German] Warm socks"), "{answers}");
+    init("none", "Frensh").expect_code(1).says("did you mean French (fr)?");
+    init("none", " , ").expect_code(1).says("name at least one language");
+    let chat = ["init", "none", "--input", "in.csv", "--model", "qwen-plus", "--languages", "French"];
+    scene.run(&chat).expect_code(1).says("qwen-plus is not a translation model");
+    assert!(!scene.path("none").exists());
+}
+
+#[test]
+fn a_column_that_identifies_rows_is_the_id_and_one_that_only_might_is_a_comment() {
+    for (input, id, comment) in [
+        ("SKU,text\nA-1,one\nA-2,two\n", Some("SKU"), None),
+        ("text,order id\none,1\ntwo,2\n", Some("order id"), None),
+        ("sku,text\nA-1,one\nA-1,two\n", None, Some("text")),
+        ("name,text\nsocks,one long text about socks\nscarf,another about scarves\n", None, Some("name")),
+        (
+            "name,text\nsocks,one long text about socks\nsocks,another text about socks\n",
+            None,
+            Some("a column"),
+        ),
+    ] {
+        let scene = Scene::new();
+        scene.write("in.csv", input);
+        let said = scene.run(&["init", "new", "--input", "in.csv"]).expect_code(0);
+        let text = job(&scene, "new");
+        let written: toml::Table = text.parse().expect("TOML");
+        assert_eq!(written["input"].get("id").and_then(|id| id.as_str()), id, "{text}");
+        if let Some(comment) = comment {
+            assert!(text.contains(&format!("# id = \"{comment}\"")), "{text}");
+        }
+        rehearse(&scene, &said).expect_code(0).says("2 ok");
+    }
+}
+
+#[test]
+fn the_languages_are_asked_for_on_a_terminal_and_a_wrong_one_again() {
+    let scene = Scene::new();
+    scene.write("in.csv", "id,text\n1,one\n");
+    let (mut child, mut terminal) = on_a_terminal(&scene, &["init", "new", "--input", "in.csv"]);
+    for (question, answer) in [
+        ("[qwen3.6-plus]: ", "qwen-mt-flash"),
+        ("[English]: ", "French, Klingon"),
+        ("[English]: ", "French, ja"),
+        ("{{ text }}]: ", ""),
+    ] {
+        let shown = shown_until(&mut terminal, question);
+        assert!(!shown.contains("Klingon") || shown.contains("is not one of the 92 languages"), "{shown}");
+        terminal.write_all(format!("{answer}\n").as_bytes()).expect("an answer");
+    }
+    shown_until(&mut terminal, "fanfold run new/job.toml --simulate");
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
+    assert!(job(&scene, "new").contains("\nlang = [\"French\", \"Japanese\"]\n"));
+}
+
+#[test]
 fn an_invalid_draft_is_reported_and_nothing_is_written() {
     let scene = Scene::new();
     scene.write("in.csv", "id,text\n1,one\n");
