@@ -40,6 +40,7 @@ mod toolbox;
 
 // The time of day, failpoints, names beside a file, durable names, regular files, and waiting.
 mod beside;
+mod blank;
 mod clock;
 mod durable;
 mod failpoint;

@@ -50,13 +50,16 @@ impl OverKind {
 pub struct EntryPart {
     /// Its number, counted from 0.
     pub number: u32,
-    /// How many the row has; at least one.
+    /// How many the row has; at least one, but for [`EntryPart::NONE`].
     pub count: u32,
 }
 
 impl EntryPart {
     /// The one request of a row that has one.
     pub const WHOLE: Self = Self { number: 0, count: 1 };
+
+    /// In the place of the requests of a row that asks nothing.
+    pub const NONE: Self = Self { number: 0, count: 0 };
 
     /// Whether it is its row's last.
     pub fn is_last(self) -> bool {

@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub words: RowWords,
     /// Rows of the input; for a job that cuts them, see `rows`.
     pub input_rows: u64,
+    /// Rows of the input that ask nothing, because they have no text.
+    pub skipped: u64,
     /// Rows that have something to ask or, in a job that cuts them, pieces.
     pub rows: u64,
     /// Answered rows, including those of earlier runs.
@@ -122,9 +124,13 @@ impl Snapshot {
     pub fn progress(&self) -> String {
         let done = count(self.ok + self.failed);
         let of = counted(self.rows, self.words.request());
+        let skipped = match self.skipped {
+            0 => String::new(),
+            skipped => format!(", {} skipped", count(skipped)),
+        };
         match self.words.several() {
-            true => format!("{done} of {of} of {}", counted(self.input_rows, self.words.row())),
-            false => format!("{done} of {of}"),
+            true => format!("{done} of {of} of {}{skipped}", counted(self.input_rows, self.words.row())),
+            false => format!("{done} of {of}{skipped}"),
         }
     }
 

@@ -31,6 +31,9 @@ pub(super) fn plan_line(plan: &Plan, words: RowWords) -> String {
     }
     if words.several() {
         rows.push_str(&format!(" · {}", counted(plan.requests - unreadable, words.request())));
+        if plan.blank_parts > 0 {
+            rows.push_str(&format!(" ({} more without text)", count(plan.blank_parts)));
+        }
     }
     if plan.merges > 0 {
         rows.push_str(&format!(" · {}", counted(plan.merges, "merge")));

@@ -242,9 +242,10 @@ impl ReceiptRows {
             return Ok(Self { rows, ok, failed, pending, skipped, warned, pieces, requests });
         }
         let counts = reader.counts(words.opened.job.input.limit)?;
-        let pending = rows.saturating_sub(counts.ok + counts.failed);
+        let skipped = words.summary.plan.skipped;
+        let pending = rows.saturating_sub(counts.ok + counts.failed + skipped);
         let warned = gives_warnings.then(|| reader.warned(words.opened.job.input.limit)).transpose()?;
-        Ok(Self { rows, ok: counts.ok, failed: counts.failed, pending, skipped: 0, warned, pieces, requests })
+        Ok(Self { rows, ok: counts.ok, failed: counts.failed, pending, skipped, warned, pieces, requests })
     }
 }
 

@@ -30,6 +30,10 @@ pub struct InputSection {
     #[serde(default, deserialize_with = "optional_word")]
     #[schemars(extend("default" = "stop"))]
     pub on_bad_row: Option<OnBadRow>,
+    /// For a row whose text is blank: `skip` it, so that nothing is sent, or `send` it like any other.
+    #[serde(default, deserialize_with = "optional_word")]
+    #[schemars(extend("default" = "skip"))]
+    pub on_blank: Option<OnBlank>,
     /// Character between the cells of a CSV file. Default: detected from the header line.
     #[schemars(length(equal = 1))]
     pub delimiter: Option<String>,
@@ -69,6 +73,16 @@ pub enum Duplicates {
     Send,
     /// One is sent, and all get its answer.
     Share,
+}
+
+/// Treatment of a row whose text is blank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBlank {
+    /// Nothing is asked.
+    Skip,
+    /// It is sent.
+    Send,
 }
 
 /// Treatment of a row that cannot be read or rendered.

@@ -1,6 +1,7 @@
 //! Text files: the file is the text, in some encoding.
 
 use super::read_document::{ReadDocument, Unreadable, UnreadableReason};
+use crate::blank::is_blank_letter;
 use crate::document_format::DocumentFormat;
 use crate::encoding::{Decoded, decode};
 use crate::text::{count, counted};
@@ -68,11 +69,7 @@ pub(super) fn of_decoded(decoded: Decoded, format: &'static str) -> Result<ReadD
 
 /// Checks that a text has more than white space and characters without a width.
 pub(super) fn check_not_blank(text: &str) -> Result<(), Unreadable> {
-    let is_nothing = |letter: char| {
-        letter.is_whitespace()
-            || letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
-    };
+    let is_nothing = |letter: char| is_blank_letter(letter) || letter.is_control();
     if text.chars().all(is_nothing) {
         return Err(Unreadable::because(UnreadableReason::Empty, "there is no text in it"));
     }

@@ -183,6 +183,8 @@ pub struct InputSettings {
     pub share_duplicates: bool,
     /// Whether a row that cannot be sent is recorded as failed instead of stopping the run.
     pub skip_bad_rows: bool,
+    /// Whether nothing is asked of a row whose text is blank.
+    pub skip_blank: bool,
     /// The character between the cells of a CSV file, if it is not detected.
     pub delimiter: Option<u8>,
     /// The largest record, in bytes.

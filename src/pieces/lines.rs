@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::blank::is_blank_letter;
+
 /// Lines without their ends (`\n`, `\r\n`, `\r`), from a place in the text on.
 pub(super) fn lines(text: &str, from: usize) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
@@ -17,14 +19,9 @@ pub(super) fn lines(text: &str, from: usize) -> impl Iterator<Item = Range<usize
 
 /// The range without white space and zero-width characters at its ends.
 pub(super) fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
-    let bare = text[range.clone()].trim_start_matches(is_blank);
+    let bare = text[range.clone()].trim_start_matches(is_blank_letter);
     let start = range.end - bare.len();
-    start..start + bare.trim_end_matches(is_blank).len()
-}
-
-/// White space, or a character without width.
-pub(super) fn is_blank(letter: char) -> bool {
-    letter.is_whitespace() || matches!(letter, '\u{200b}' | '\u{2060}' | '\u{feff}')
+    start..start + bare.trim_end_matches(is_blank_letter).len()
 }
 
 /// Whether a line that ends so and one that begins so are one text without a blank between them.

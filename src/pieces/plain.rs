@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::frame::Frame;
-use super::lines::{is_blank, lines, trimmed};
+use super::lines::{lines, trimmed};
 use super::span::{Span, SpanKind};
+use crate::blank::is_blank_letter;
 
 /// The narrowest column that is taken for hard-wrapped text; verses and addresses are narrower.
 const NARROWEST: usize = 40;
@@ -67,7 +68,7 @@ fn begins_item(line: &str) -> bool {
         Some(mark @ ('-' | '*' | '+' | '•' | '–' | '—' | '·')) if digits == 0 => mark.len_utf8(),
         _ => return false,
     };
-    line[mark..].starts_with(is_blank)
+    line[mark..].starts_with(is_blank_letter)
 }
 
 /// Whether lines end where the next word would have been too much, or nearly there.

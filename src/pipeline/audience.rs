@@ -35,7 +35,7 @@ pub fn before_it_sends(opened: &Opened, plan: &Plan, retry_failed: bool) -> Tall
     let failed = if retry_failed { 0 } else { matched.failed };
     let ok = matched.kept + matched.moved - matched.failed;
     let mut tally = Tally::new(plan.requests, ok, failed, opened.job.price.is_some());
-    (tally.now.words, tally.now.input_rows) = (opened.words(), plan.rows);
+    (tally.now.words, tally.now.input_rows, tally.now.skipped) = (opened.words(), plan.rows, plan.skipped);
     tally
 }
 

@@ -68,7 +68,7 @@ impl<'r> Folding<'r> {
         let of_row = std::mem::take(&mut self.of_row);
         Ok(match (whole, item) {
             (Some(whole), _) => Some(self.with_warnings(self.several(&whole, of_row)?)),
-            (None, Some(item)) => Some(self.with_warnings(self.only(item, of_row))),
+            (None, Some(item)) => Some(self.with_warnings(self.only(part, item, of_row))),
             (None, None) => None,
         })
     }
@@ -87,9 +87,11 @@ impl<'r> Folding<'r> {
         row
     }
 
-    /// A row that is one request, or could not be read.
-    fn only(&self, item: Item, of_row: Vec<RowResult>) -> FoldedRow {
-        let result = with_place(of_row.into_iter().next().unwrap_or_default(), &item);
+    /// A row that is one request or none, or could not be read.
+    fn only(&self, part: EntryPart, item: Item, of_row: Vec<RowResult>) -> FoldedRow {
+        let status = if part.count == 0 { Status::Skipped } else { Status::Pending };
+        let none = RowResult { status, ..RowResult::default() };
+        let result = with_place(of_row.into_iter().next().unwrap_or(none), &item);
         let lines = match (&self.each, self.layout) {
             (Some(each), RowLayout::Long) => (0..each.all.len())
                 .map(|number| RowResult { combination: Some(number), ..result.clone() })

@@ -111,13 +111,14 @@ impl Opened {
         let splitter = job.split.as_ref().map(|split| splitter(&job, split, &source)).transpose()?;
         job.each.as_ref().map_or(Ok(()), |each| renderer.check_each_is_used(each))?;
         let each = job.each.as_ref().map(|each| Arc::new(Combinations::new(each)));
-        let requester = Requester { splitter, each };
         let each_columns = each_columns(&job)?;
-        let request_key = request_key(&job, &source, &renderer, requester.splitter.as_ref()).into();
+        let request_key = request_key(&job, &source, &renderer, splitter.as_ref()).into();
         let over = |asked: &PartsRequest| PartsRenderer::new(&job, asked, source.columns());
         let merger = job.merge.as_ref().map(over).transpose()?;
         let digester = job.digest.as_ref().map(|digest| Digester::new(&job, digest)).transpose()?;
         let (job, source, renderer) = (Arc::new(job), Arc::new(source), Arc::new(renderer));
+        let blank = job.input.skip_blank.then(|| Arc::clone(&renderer));
+        let requester = Requester { splitter, each, blank };
         let opened = Self {
             job,
             source,

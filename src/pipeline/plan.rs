@@ -33,6 +33,8 @@ pub struct Plan {
     pub rows: u64,
     /// The rows among them that ask nothing, because they have no text.
     pub skipped: u64,
+    /// The combinations of other rows that ask nothing, because they have no text.
+    pub blank_parts: u64,
     /// The rows that were cut for this plan, as if each were one request.
     pub whole_rows: WholeRows,
     /// The documents that cannot be read, by code.
@@ -100,6 +102,8 @@ struct PlannedRequest {
     whole: Option<Arc<RowRequests>>,
     /// `None` for a request that is the same as when its answer was stored.
     news: Option<News>,
+    /// A row that asks nothing.
+    silent: Option<Item>,
 }
 
 struct News {
@@ -115,6 +119,7 @@ impl PlannedRequest {
     fn new(opened: &Opened, scanned: Scanned, purpose: Purpose) -> Self {
         let prepared = scanned.prepared(opened);
         let Scanned { place, part, item, whole, entry, .. } = scanned;
+        let (item, silent) = if part.count == 0 { (None, item) } else { (item, None) };
         let news = item.zip(prepared).map(|(item, (key, request))| {
             let packs = opened.job.pack.is_some() && purpose == Purpose::Send;
             let is_looked_at =
@@ -123,7 +128,7 @@ impl PlannedRequest {
             let request = request.map(|request| ChatRequest { body: Vec::new(), ..request });
             News { item, key, request, size }
         });
-        Self { place, part, entry, whole, news }
+        Self { place, part, entry, whole, news, silent }
     }
 }
 
@@ -157,15 +162,14 @@ pub fn plan(
     let mut plan = Plan::of(stamp);
     let mut bad = BadRows::default();
     for request in planned_requests(opened, journal, &columns, purpose)? {
-        let PlannedRequest { place, part, entry, whole, news } = request?;
+        let PlannedRequest { place, part, entry, whole, news, silent } = request?;
         if *stop.borrow() != StopLevel::None {
             return Err(PipelineError::Interrupted);
         }
         if part.number == 0 {
-            plan.rows += 1;
-            plan.skipped += u64::from(part.count == 0);
-            plan.merges += merges(opened, part);
-            survey_row(&mut columns, whole.as_deref(), news.as_ref())?;
+            plan.note_row(opened, part, news.as_ref().map(|news| &news.item));
+            let item = silent.as_ref().or(news.as_ref().map(|news| &news.item));
+            survey_row(&mut columns, whole.as_deref(), item)?;
             plan.note_whole(opened, whole.as_deref());
         }
         if part.count == 0 {
@@ -226,11 +230,11 @@ fn check_rows(opened: &Opened, rows: u64) -> Result<(), PipelineError> {
 fn survey_row(
     columns: &mut Columns<'_>,
     whole: Option<&RowRequests>,
-    news: Option<&News>,
+    item: Option<&Item>,
 ) -> Result<(), PipelineError> {
-    match (whole, news) {
+    match (whole, item) {
         (Some(whole), _) => columns.look_at(Some(&whole.row), &whole.row.place),
-        (None, Some(News { item, .. })) => columns.look_at(item.row(), item.place()),
+        (None, Some(item)) => columns.look_at(item.row(), item.place()),
         (None, None) => {
             columns.known();
             Ok(())
@@ -264,6 +268,7 @@ impl Plan {
         Self {
             rows: 0,
             skipped: 0,
+            blank_parts: 0,
             whole_rows: WholeRows::default(),
             unreadable: BTreeMap::new(),
             merges: 0,
@@ -276,6 +281,17 @@ impl Plan {
             pack_survey: PackSurvey::default(),
             stamp,
             first_news: None,
+        }
+    }
+
+    /// Counts a row by its first request, which is made of this.
+    fn note_row(&mut self, opened: &Opened, part: EntryPart, item: Option<&Item>) {
+        self.rows += 1;
+        self.skipped += u64::from(part.count == 0);
+        self.merges += merges(opened, part);
+        // A row that could not be read is one request, whatever it would ask.
+        if !matches!(item, Some(Item::Bad(_))) {
+            self.blank_parts += blank_parts(opened, part);
         }
     }
 
@@ -302,6 +318,17 @@ impl Plan {
         sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);
         sum.max_completion_tokens = sum.max_completion_tokens.saturating_add(one.max_completion_tokens);
         sum.unbounded |= one.unbounded;
+    }
+}
+
+/// How many combinations of a row that is asked so many times ask nothing, where the row asks something. Of a row that is cut, it
+/// is all or none.
+fn blank_parts(opened: &Opened, part: EntryPart) -> u64 {
+    match opened.splitter() {
+        None if part.count > 0 => {
+            (opened.requester().combinations() as u64).saturating_sub(part.count.into())
+        }
+        _ => 0,
     }
 }
 

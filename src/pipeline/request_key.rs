@@ -15,12 +15,12 @@ pub(super) fn request_key(
     renderer: &Renderer,
     splitter: Option<&Splitter>,
 ) -> String {
-    let InputSettings { format, id, delimiter, max_record_bytes, .. } = &job.input;
+    let InputSettings { format, id, delimiter, max_record_bytes, skip_blank, .. } = &job.input;
     let model = job.model.name.as_deref();
     let facts = model.map(|model| job.facts_of(model));
     // Quotas and prices are not part of the request, and a flag may set them for a single run.
     let facts = facts.map(|facts| ModelInfo { rates: Rates::default(), price: None, ..facts });
-    let input = (format, id, delimiter, max_record_bytes, source.columns());
+    let input = (format, id, delimiter, max_record_bytes, skip_blank, source.columns());
     // The text of each template; its place in the job file does not matter.
     let text = |text: &TemplateText| text.source.clone();
     let prompt = job.prompt.as_ref().map(|prompt| {

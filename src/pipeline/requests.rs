@@ -77,6 +77,48 @@ fn place_of(scanned: &Scanned) -> Option<String> {
     }
 }
 
+/// Where a row's only request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestOfRow {
+    /// At this position among all requests.
+    At(u64),
+    /// Nowhere: the row asks nothing.
+    Nothing,
+}
+
+/// Where the request of a row is, in a job whose rows are asked at most once; `None` if there is no such row. Rows are counted
+/// from 0.
+///
+/// # Errors
+///
+/// When the input cannot be read.
+pub fn request_of_row(opened: &Opened, number: u64) -> Result<Option<RequestOfRow>, PipelineError> {
+    if opened.requester().asks_once() {
+        return Ok(Some(RequestOfRow::At(number)));
+    }
+    for scanned in Scan::of_requests(opened, opened.wanted_by_requests())? {
+        let Scanned { place, part, .. } = scanned?;
+        if place.row == number {
+            let is_asked = part.count > 0;
+            return Ok(Some(if is_asked { RequestOfRow::At(place.position) } else { RequestOfRow::Nothing }));
+        }
+    }
+    Ok(None)
+}
+
+/// The numbers of the rows whose requests are at some positions, from 0.
+pub fn rows_of(opened: &Opened, positions: &BTreeSet<u64>) -> BTreeMap<u64, u64> {
+    if opened.requester().asks_once() {
+        return positions.iter().map(|position| (*position, *position)).collect();
+    }
+    let Some(last) = positions.last() else { return BTreeMap::new() };
+    let Ok(scan) = Scan::of_requests(opened, opened.wanted_by_requests()) else { return BTreeMap::new() };
+    let scanned = scan.map_while(Result::ok).take_while(|scanned| scanned.place.position <= *last);
+    let asked =
+        scanned.filter(|scanned| scanned.part.count > 0 && positions.contains(&scanned.place.position));
+    asked.map(|scanned| (scanned.place.position, scanned.place.row)).collect()
+}
+
 /// The places of the rows whose requests are at some positions, found in one pass up to the last of them.
 pub fn places_of(opened: &Opened, positions: &BTreeSet<u64>) -> BTreeMap<u64, String> {
     match opened.requester().asks_once() {

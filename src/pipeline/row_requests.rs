@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::prefetch::Weight;
 use super::split_row::{CutText, Splitter};
 use crate::job::each::{Combination, Each};
+use crate::render::Renderer;
 use crate::row::{BadRow, EACH, Item, Origin, PIECE, Row, RowId};
 
 /// Decides what rows ask.
@@ -18,6 +19,20 @@ pub(super) struct Requester {
     pub(super) splitter: Option<Splitter>,
     /// What each row is asked for, in a job with `[each]`.
     pub(super) each: Option<Arc<Combinations>>,
+    /// Tells blank texts, in a job that does not send them.
+    pub(super) blank: Option<Arc<Renderer>>,
+}
+
+/// What a row asks.
+pub(super) enum Asking {
+    /// It could not be read, which is told in the place of its requests.
+    Bad(BadRow),
+    /// Nothing.
+    Nothing(Item),
+    /// One request: the row.
+    Once(Item),
+    /// A request for each of its combinations and pieces that has a text; perhaps none.
+    Several(RowRequests),
 }
 
 /// The combinations of `[each]`, the first name slowest.
@@ -44,20 +59,42 @@ impl Combinations {
 impl Requester {
     /// Whether every row is one request, whatever it holds.
     pub(super) fn asks_once(&self) -> bool {
+        self.asks_at_most_once() && self.blank.is_none()
+    }
+
+    /// Whether no row is more than one request.
+    pub(super) fn asks_at_most_once(&self) -> bool {
         self.splitter.is_none() && self.each.is_none()
     }
 
     /// What a row asks. A row that has no text to cut is a bad one.
-    pub(super) fn asked(&self, item: Item) -> Result<RowRequests, BadRow> {
+    pub(super) fn asked(&self, item: Item) -> Asking {
         let row = match item {
             Item::Row(row) => row,
-            Item::Bad(bad) => return Err(bad),
+            Item::Bad(bad) if self.asks_at_most_once() => return Asking::Once(Item::Bad(bad)),
+            Item::Bad(bad) => return Asking::Bad(bad),
         };
-        let cut = self.splitter.as_ref().map(|splitter| splitter.cut(&row)).transpose()?;
+        if self.asks_at_most_once() {
+            let is_blank = self.is_blank(&row);
+            return if is_blank { Asking::Nothing(Item::Row(row)) } else { Asking::Once(Item::Row(row)) };
+        }
+        let cut = match self.splitter.as_ref().map(|splitter| splitter.cut(&row)).transpose() {
+            Ok(cut) => cut,
+            Err(bad) => return Asking::Bad(bad),
+        };
         let pieces = cut.as_ref().map_or(1, CutText::count);
         let of_combination = |combination| (0..pieces).map(move |piece| AskedFor { combination, piece });
         let asked = (0..self.combinations()).flat_map(of_combination).collect();
-        Ok(RowRequests { row: Arc::new(row), cut, each: self.each.clone(), asked })
+        let mut requests = RowRequests { row: Arc::new(row), cut, each: self.each.clone(), asked };
+        if let Some(renderer) = &self.blank {
+            requests.leave_out_blank(renderer);
+        }
+        Asking::Several(requests)
+    }
+
+    /// Whether a row, or a part of one, has a blank text, in a job that does not send such.
+    fn is_blank(&self, row: &Row) -> bool {
+        self.blank.as_ref().is_some_and(|renderer| renderer.is_blank(row))
     }
 
     /// How many combinations there are; one in a job without `[each]`.
@@ -88,6 +125,27 @@ struct AskedFor {
 }
 
 impl RowRequests {
+    /// Leaves out the requests that have a blank text.
+    fn leave_out_blank(&mut self, renderer: &Renderer) {
+        let is_blank: Vec<bool> = match &self.cut {
+            Some(_) => {
+                let request = |number| renderer.is_blank(&self.request(number, self.row.position));
+                (0..self.count()).map(request).collect()
+            }
+            // The columns are the same for all combinations.
+            None => {
+                let mut fields = self.row.fields.clone();
+                let blank = |asked: &AskedFor| {
+                    self.each.iter().for_each(|each| each.put(asked.combination, &mut fields));
+                    renderer.is_blank_for(&fields, &self.row.fields)
+                };
+                self.asked.iter().map(blank).collect()
+            }
+        };
+        let mut is_blank = is_blank.into_iter();
+        self.asked.retain(|_| !is_blank.next().unwrap_or(false));
+    }
+
     /// How many requests there are.
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.asked.len()).unwrap_or(u32::MAX)

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use super::prefetch::Weight;
 use super::prepare::prepare;
-use super::row_requests::{Requester, RowRequests};
+use super::row_requests::{Asking, Requester, RowRequests};
 use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::journal::cursors::{Entry, EntryCursor};
 use crate::note::{EntryPart, RowKey};
 use crate::read::{Projection, RecordKey, Rows};
 use crate::request::ChatRequest;
-use crate::row::{BadRow, Item, RecordHash};
+use crate::row::{BadRow, Item, RecordHash, Row};
 
 /// A request of a row of the input, and its entry. A row that has nothing to ask comes as number 0 of 0.
 pub(super) struct Scanned {
@@ -55,6 +55,9 @@ impl RequestPlace {
 impl Scanned {
     /// The request's key, and the request or the reason why there is none; `None` if it was not read.
     pub(super) fn prepared(&self, opened: &Opened) -> Option<(RowKey, Result<ChatRequest, Box<Diagnostic>>)> {
+        if self.part.count == 0 {
+            return None;
+        }
         let (key, request) = prepare(opened, self.item.as_ref()?);
         // Answers that are joined are held against their pieces.
         let joined = self.whole.as_ref().filter(|_| opened.joins_pieces());
@@ -156,7 +159,7 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
         }
     }
 
-    /// The request of a row that has one.
+    /// The request of a row that has one, whatever it holds.
     fn only_part(&mut self, row: u64) -> Result<Scanned, PipelineError> {
         let place = RequestPlace { row, position: self.position };
         self.position += 1;
@@ -173,6 +176,7 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
             Depth::Form if is_known => self.rows.bare_item()?,
             _ => self.rows.item()?,
         };
+        let item = item.map(|item| at(place.position, item));
         Ok(Scanned { place, part: EntryPart::WHOLE, item, whole: None, record, entry, is_known })
     }
 
@@ -180,28 +184,43 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
     fn first_part(&mut self, row: u64) -> Result<Scanned, PipelineError> {
         let record = self.rows.record();
         let known = self.known_parts(record)?;
+        if known == Some(1) && self.requester.asks_at_most_once() {
+            return self.only_part(row);
+        }
         let is_wanted = |entry| matches!((self.depth)(row, Some(entry)), Depth::Form | Depth::Whole);
         let is_read = known.is_none() || self.ahead.iter().any(is_wanted);
         let mut next = EntryPart { number: 0, count: known.unwrap_or(1) };
         let mut whole = None;
         if is_read {
             match self.rows.item()?.map(|item| self.requester.asked(item)) {
-                Some(Ok(asked)) => {
+                Some(Asking::Several(asked)) => {
                     next.count = asked.count();
                     whole = Some(Arc::new(asked));
                 }
-                Some(Err(bad)) => {
-                    let place = RequestPlace { row, position: self.position };
-                    self.position += 1;
-                    let entry = self.entry(place.position)?;
-                    let item = Some(Item::Bad(BadRow { position: place.position, ..bad }));
-                    let part = EntryPart::WHOLE;
-                    return Ok(Scanned { place, part, item, whole, record: None, entry, is_known: false });
+                Some(Asking::Bad(bad)) => {
+                    let position = self.position;
+                    return self.one_of(row, Item::Bad(BadRow { position, ..bad }), None);
+                }
+                Some(Asking::Once(item)) => return self.one_of(row, item, record),
+                Some(Asking::Nothing(item)) => {
+                    let (place, part) = (RequestPlace { row, position: self.position }, EntryPart::NONE);
+                    let item = Some(item);
+                    return Ok(Scanned { place, part, item, whole, record, entry: None, is_known: false });
                 }
                 None => {}
             }
         }
         self.part(RowUnderWay { row, next, record, whole })
+    }
+
+    /// The one request of a row that was read, and has no entry that is known by its record.
+    fn one_of(&mut self, row: u64, item: Item, record: Option<RecordHash>) -> Result<Scanned, PipelineError> {
+        let place = RequestPlace { row, position: self.position };
+        self.position += 1;
+        let entry = self.entry(place.position)?;
+        let is_read = (self.depth)(row, entry.as_ref()) != Depth::Pass;
+        let item = is_read.then(|| at(place.position, item));
+        Ok(Scanned { place, part: EntryPart::WHOLE, item, whole: None, record, entry, is_known: false })
     }
 
     /// The next request of a row under way.
@@ -263,6 +282,14 @@ impl<D: FnMut(u64, Option<&Entry>) -> Depth> Scan<D> {
             Some(entries) => Ok(entries.at(position)?),
             None => Ok(None),
         }
+    }
+}
+
+/// A row as the request at a position.
+fn at(position: u64, item: Item) -> Item {
+    match item {
+        Item::Row(row) => Item::Row(Row { position, ..row }),
+        Item::Bad(bad) => Item::Bad(BadRow { position, ..bad }),
     }
 }
 

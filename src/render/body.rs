@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::blank::is_blank;
 use crate::digits;
 
 /// The paths that an OpenAI Batch line may name. The line never chooses the host.
@@ -76,6 +77,13 @@ pub fn messages_of(fields: &Map<String, Value>) -> Result<Option<Vec<Value>>, St
         None | Some(Value::Null) => Ok(None),
         Some(other) => Err(format!("`prompt` must be text, not {other}")),
     }
+}
+
+/// Whether a row brings a text in its column `prompt`, and that is blank.
+pub fn is_blank_prompt(fields: &Map<String, Value>) -> bool {
+    let brings_more =
+        ["messages", "body"].iter().any(|name| fields.get(*name).is_some_and(|value| !value.is_null()));
+    !brings_more && fields.get("prompt").and_then(Value::as_str).is_some_and(is_blank)
 }
 
 fn object(value: &Value) -> Option<Map<String, Value>> {

@@ -1,6 +1,7 @@
 //! Templates over a row's columns: minijinja, strict about names, without HTML escaping, with null rendered as nothing. The
 //! name of a column in braces is that column, even where the engine would parse it differently.
 
+mod blank;
 mod filled;
 mod growth;
 mod guard;

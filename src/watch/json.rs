@@ -30,6 +30,8 @@ struct MessageLine<'a> {
 #[derive(Serialize)]
 struct ProgressReport {
     input_rows: u64,
+    /// Those of them that ask nothing, because they have no text.
+    skipped: u64,
     rows: u64,
     ok: u64,
     failed: u64,
@@ -51,6 +53,7 @@ pub(super) fn progress(snapshot: &Snapshot) {
     let state = &snapshot.state;
     let what = ProgressReport {
         input_rows: snapshot.input_rows,
+        skipped: snapshot.skipped,
         rows: snapshot.rows,
         ok: snapshot.ok,
         failed: snapshot.failed,

@@ -49,6 +49,7 @@ const NOUNS: &[&str] = &[
     "reserve",
     "row",
     "row_words",
+    "blank",
     "schema",
     "secrets",
     "tally",

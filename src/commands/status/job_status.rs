@@ -1,5 +1,6 @@
 //! The state of a job: read from the journal, and shown as lines or JSON.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -25,6 +26,8 @@ use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::journal::recent::Lately;
 use crate::journal::rows::{FailureGroup, StateCounts};
+use crate::pipeline::Opened;
+use crate::pipeline::requests::rows_of;
 use crate::report::message_groups::{MessageGroup, MessageGroups};
 use crate::row_words::RowWords;
 use crate::text::{count, counted, money, printable, rate, short};
@@ -88,6 +91,22 @@ pub(super) struct JobStatus {
     pub(super) paused: bool,
 }
 
+/// The groups with the numbers of their rows in the place of their positions, which are others where rows ask nothing, or
+/// several things. That takes a pass over the input, once.
+fn with_row_numbers(mut groups: Vec<FailureGroup>, job: &Job, scope: ReadScope) -> Vec<FailureGroup> {
+    let unnamed: BTreeSet<u64> =
+        groups.iter().filter(|group| group.id.is_none()).map(|group| group.example).collect();
+    if unnamed.is_empty() || scope != ReadScope::Whole {
+        return groups;
+    }
+    let Ok(opened) = Opened::again(job.clone()) else { return groups };
+    let rows = rows_of(&opened, &unnamed);
+    for group in groups.iter_mut().filter(|group| group.id.is_none()) {
+        group.example = rows.get(&group.example).copied().unwrap_or(group.example);
+    }
+    groups
+}
+
 impl JobStatus {
     /// Reads the state of a job.
     pub(super) fn read(reader: &Reader, settled: &Job, scope: ReadScope) -> Result<Self, Failure> {
@@ -137,7 +156,7 @@ impl JobStatus {
             lately: if running { reader.lately(now, began)? } else { Lately::default() },
             held: if running { reader.held_lately(now)? } else { Vec::new() },
             follow_ups: reader.follow_ups()?,
-            failures: reader.failures()?,
+            failures: with_row_numbers(reader.failures()?, settled, scope),
             faults: faults.sorted().0,
             cost: known_cost(reader, &spent, priced)?,
             days: if scope == ReadScope::Whole { reader.days()? } else { Vec::new() },

@@ -19,9 +19,9 @@ use crate::job::Job;
 use crate::job::price::rounded;
 use crate::job::units::shown;
 use crate::journal::reader::Reader;
-use crate::outcome::{Answer, RowResult};
+use crate::outcome::{Answer, RowResult, Status};
 use crate::pipeline::Opened;
-use crate::pipeline::requests::requests;
+use crate::pipeline::requests::{RequestOfRow, request_of_row, requests};
 use crate::request::Fingerprint;
 use crate::text::{count, counted, money, printable, short};
 
@@ -80,20 +80,13 @@ pub(super) fn show(
     }
     let position = match has_ids {
         true => reader.position_of(row)?,
-        false => row.parse::<u64>().ok().and_then(|number| number.checked_sub(1)),
+        false => match by_number(&job, row)? {
+            Some(RequestOfRow::Nothing) => return say_skipped(row, as_json, out),
+            Some(RequestOfRow::At(position)) => Some(position),
+            None => None,
+        },
     };
-    let by = match has_ids {
-        true if is_document => "its path, as in the column `path`",
-        true => "its id, the text of the job's id column",
-        false => "its number, from 1",
-    };
-    let unknown = || {
-        Failure::new(format!(
-            "the journal has no row `{}`: none of its requests has finished yet, or its id is different\n  = \
-             help: identify a row by {by}",
-            printable(row)
-        ))
-    };
+    let unknown = || unknown(row, has_ids, is_document);
     let position = position.ok_or_else(unknown)?;
     let result = reader.results().at(position)?.ok_or_else(unknown)?;
     let fingerprint = reader.fingerprint_of(position)?;
@@ -111,6 +104,44 @@ pub(super) fn show(
     match as_json {
         true => writeln!(out, "{}", to_json(&story.report())?)?,
         false => story.lines().iter().try_for_each(|line| writeln!(out, "{}", printable(line)))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The journal has nothing of a row.
+fn unknown(row: &str, has_ids: bool, is_document: bool) -> Failure {
+    let by = match has_ids {
+        true if is_document => "its path, as in the column `path`",
+        true => "its id, the text of the job's id column",
+        false => "its number, from 1",
+    };
+    Failure::new(format!(
+        "the journal has no row `{}`: none of its requests has finished yet, or its id is different\n  = help: \
+         identify a row by {by}",
+        printable(row)
+    ))
+}
+
+/// Where the request of a row is, by its number from 1. Without its input, rows are taken to be asked one by one.
+fn by_number(job: &Job, row: &str) -> Result<Option<RequestOfRow>, Failure> {
+    let Some(number) = row.parse::<u64>().ok().and_then(|number| number.checked_sub(1)) else {
+        return Ok(None);
+    };
+    match Opened::again(job.clone()) {
+        Ok(opened) => Ok(request_of_row(&opened, number)?),
+        Err(_) => Ok(Some(RequestOfRow::At(number))),
+    }
+}
+
+/// Says that nothing is asked of a row.
+fn say_skipped(row: &str, as_json: bool, out: &mut impl Write) -> Result<Exit, Failure> {
+    match as_json {
+        true => {
+            let report =
+                serde_json::json!({ "version": VERSION, "row": row, "status": Status::Skipped.as_str() });
+            writeln!(out, "{}", to_json(&report)?)?;
+        }
+        false => writeln!(out, "row {}: skipped: it has no text, so nothing is asked", printable(row))?,
     }
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::values::{bytes, duration};
 use crate::config::file::OutputSection;
-use crate::config::input_section::{Duplicates, InputSection, OnBadRow};
+use crate::config::input_section::{Duplicates, InputSection, OnBadRow, OnBlank};
 use crate::config::layers::Layers;
 use crate::config::one_or_many::OneOrMany;
 use crate::diagnostic::Diagnostic;
@@ -34,6 +34,7 @@ pub fn input(mut section: InputSection, layers: &Layers) -> Result<InputSettings
         id: section.id,
         share_duplicates: section.duplicates == Some(Duplicates::Share),
         skip_bad_rows: section.on_bad_row == Some(OnBadRow::Skip),
+        skip_blank: section.on_blank != Some(OnBlank::Send),
         delimiter,
         max_record_bytes: max_record_bytes.unwrap_or(16 * 1024 * 1024),
         max_expanded_bytes: bytes("input.max_expanded", section.max_expanded.as_ref(), layers)?,

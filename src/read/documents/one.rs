@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::find::FoundDocument;
 use super::reader::{DocumentFault, DocumentReader, DocumentText};
+use crate::blank::is_blank;
 use crate::read::file_stamp::FileStamp;
 use crate::regular;
 use crate::text::bytes;
@@ -117,10 +118,7 @@ fn read_text(document: &FoundDocument, reader: &dyn DocumentReader) -> Result<Do
     let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(DocumentFault::of_today("reader_crashed", "the reader failed unexpectedly; please report it"))
     })?;
-    let is_blank = |letter: char| {
-        letter.is_whitespace() || matches!(letter, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
-    };
-    match read.text.chars().all(is_blank) {
+    match is_blank(&read.text) {
         true => Err(DocumentFault::of_document("empty", "there is no text in it")),
         false => Ok(read),
     }

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use super::guard::{DEEP_STACK, caught, caught_with_stack};
 use super::mistakes::{beyond_the_engine, beyond_the_machine, explain, help_for, occurrence, undefined_name};
 use super::reading::{Reading, Template, TemplateSource, VALUE};
-use super::tags::{KeyUse, keys};
-use super::templates::{OWN, RENDERED_BYTES, Slot, Templates, WHOLE_ROW, no_column};
+use super::tags::{KeyUse, WHOLE_ROW, keys};
+use super::templates::{OWN, RENDERED_BYTES, Slot, Templates, no_column};
 use super::values::{bytes_of_texts, converted, converted_object, reverted};
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
@@ -31,13 +31,13 @@ struct Read<'a> {
     context: minijinja::Value,
 }
 
-enum For<'a> {
+pub(super) enum For<'a> {
     MostRows(&'a Reading),
     RowsLikeIt(Arc<Reading>),
 }
 
 impl For<'_> {
-    fn reading(&self) -> &Reading {
+    pub(super) fn reading(&self) -> &Reading {
         match self {
             Self::MostRows(reading) => reading,
             Self::RowsLikeIt(reading) => reading,
@@ -235,7 +235,10 @@ impl Filled<'_> {
 }
 
 /// The templates as compiled for a row.
-fn reading<'a>(templates: &'a Templates, fields: &Map<String, Value>) -> Result<For<'a>, Diagnostic> {
+pub(super) fn reading<'a>(
+    templates: &'a Templates,
+    fields: &Map<String, Value>,
+) -> Result<For<'a>, Diagnostic> {
     if templates.known.is_none() {
         if let Some(problem) = templates.taken_name(|name| fields.contains_key(name)) {
             return Err(problem);

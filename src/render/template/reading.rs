@@ -9,7 +9,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use super::growth::Growth;
 use super::guard::{caught, caught_with_stack};
 use super::mistakes::{beyond_the_engine, explain};
-use super::tags::{Tag, tags, words};
+use super::tags::{KeyUse, Tag, WHOLE_ROW, keys, may_be_blank, tags, words};
 use super::values::{reverted, tojson};
 use crate::diagnostic::Diagnostic;
 use crate::job::TemplateText;
@@ -68,6 +68,10 @@ pub(super) struct Template {
     pub(super) is_deep: bool,
     /// How its result may grow beyond its row.
     pub(super) growth: Growth,
+    /// The columns that it names through the whole row; none if it does not use that.
+    pub(super) keys: Vec<KeyUse>,
+    /// Whether its text may be blank although a column that it uses is not.
+    pub(super) may_be_blank: bool,
 }
 
 impl Reading {
@@ -175,7 +179,8 @@ impl Reading {
         let is_deep = named.contains("namespace") || bytes > SMALL_TAGS * 32;
         self.words.extend(words.into_iter().filter(|word| column(word).is_none()));
         let growth = Growth::of(tags.iter().map(|tag| &named[tag.inside.clone()]));
-        self.templates.push(Template { shift, names, aliases, is_deep, growth });
+        let (keys, may_be_blank) = (keys(&named, WHOLE_ROW), may_be_blank(&named, &tags));
+        self.templates.push(Template { shift, names, aliases, is_deep, growth, keys, may_be_blank });
         Ok(())
     }
 

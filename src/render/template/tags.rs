@@ -3,6 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use crate::blank::is_blank;
+
+/// The name under which a template sees the whole row.
+pub(super) const WHOLE_ROW: &str = "row";
+
 /// A tag: `{{ … }}` or `{% … %}`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tag {
@@ -150,6 +155,44 @@ fn key_use(behind: &str) -> KeyUse {
     }
 }
 
+/// Whether the text of a template may be blank although a column that it uses is not: nothing that it certainly says is
+/// words, and it does more than naming columns.
+pub(super) fn may_be_blank(source: &str, tags: &[Tag]) -> bool {
+    if source.contains("{#") || source.contains("raw") {
+        return true;
+    }
+    let statements: Vec<usize> =
+        tags.iter().enumerate().filter(|(_, tag)| !tag.is_variable).map(|(index, _)| index).collect();
+    let (first, last) = (statements.first().copied(), statements.last().copied());
+    let is_certain =
+        |index: usize| first.is_none_or(|first| index <= first) || last.is_some_and(|last| index > last);
+    let mut at = 0;
+    for (index, tag) in tags.iter().enumerate() {
+        let before = source.get(at..tag.inside.start.saturating_sub(2)).unwrap_or_default();
+        let says_each =
+            tag.is_variable && source[tag.inside.clone()].trim().starts_with("each.") && first.is_none();
+        if is_certain(index) && !is_blank(before) || says_each {
+            return false;
+        }
+        at = (tag.inside.end + 2).min(source.len());
+    }
+    if !is_blank(source.get(at..).unwrap_or_default()) {
+        return false;
+    }
+    first.is_some() || !tags.iter().all(|tag| is_plain(&source[tag.inside.clone()]))
+}
+
+/// Whether the inside of a tag is a column's value and nothing else.
+fn is_plain(inside: &str) -> bool {
+    let inside = inside.trim_matches(['-', '+']).trim();
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let of_row = inside.strip_prefix(WHOLE_ROW).and_then(|rest| rest.trim_start().strip_prefix('['));
+    match of_row.and_then(|rest| rest.strip_suffix(']')) {
+        Some(key) => !key.contains(['[', ']', '|', '(', '~']),
+        None => !inside.is_empty() && inside.chars().all(is_word),
+    }
+}
+
 /// The end of the tag, searched from `from` as the engine does: not within quotes or brackets.
 fn closing(source: &str, from: usize, braces: &[u8; 2]) -> usize {
     let bytes = source.as_bytes();
@@ -273,6 +316,50 @@ mod tests {
             assert_eq!(insides(source, &columns)[0].1, column, "{source}");
         }
         assert_eq!(insides("{{ What's new }}{{ a }}", &columns).len(), 2);
+    }
+
+    #[test]
+    fn a_template_of_words_or_of_mere_columns_need_not_be_rendered_to_know_that_it_is_blank() {
+        let may = |source: &str| may_be_blank(source, &tags(source, &|_| false));
+        for never in [
+            "{{ a }}",
+            "{{- a -}} {{ b }}\n",
+            "{{ row[each.column] }}",
+            "{{ row[\"a b\"] }}",
+            "Summarise: {{ a | trim }}",
+            "{% if a %}x{% endif %} end",
+            "begin {% if a %}x{% endif %}",
+            "{{ each.lang }}{{ a | trim }}",
+        ] {
+            assert!(!may(never), "{never}");
+        }
+        for perhaps in [
+            "{{ a | trim }}",
+            "{% if a %}words{% endif %}",
+            "{# words #}",
+            "{{ a.b }}",
+            "{{ a[0] }}",
+            "{{ f(a) }}",
+        ] {
+            assert!(may(perhaps), "{perhaps}");
+        }
+    }
+
+    #[test]
+    fn keys_are_named_outright_or_by_a_value_of_each() {
+        let named = |text: &str| KeyUse::Named(text.to_owned());
+        for (source, expected) in [
+            ("{{ row.title }}", vec![named("title")]),
+            ("{{ row['a b'] }}{{ row [ \"c\" ] | upper }}", vec![named("a b"), named("c")]),
+            ("{{ row[each.column] }}", vec![KeyUse::OfEach("column".to_owned())]),
+            ("{% if row %}{{ rows }}{{ x.row }}{{ 'row' }}{% endif %}", vec![KeyUse::Any]),
+            (
+                "{{ row[each.column ~ 'x'] }}{{ row[x] }}{{ row['a' ~ b] }}",
+                vec![KeyUse::Any, KeyUse::Any, KeyUse::Any],
+            ),
+        ] {
+            assert_eq!(keys(source, "row"), expected, "{source}");
+        }
     }
 
     #[test]

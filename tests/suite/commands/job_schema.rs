@@ -132,9 +132,12 @@ fn every_key_has_a_description_and_every_word_that_it_may_say_is_one_that_the_pr
     for (key, schema) in found {
         assert!(key.ends_with(".any") || schema["description"].is_string(), "{key}");
         for word in schema["enum"].as_array().into_iter().flatten() {
-            // One word needs a section of its own.
-            let needs_a_merge = *word == "merge" && key == "split.combine";
-            let more = if needs_a_merge { "merge.prompt={{ parts }}" } else { "prompt.system=x" };
+            // Two words need a section of their own.
+            let more = match (key.as_str(), word.as_str()) {
+                ("split.combine", Some("merge")) => "merge.prompt={{ parts }}",
+                ("output.layout", Some("long")) => "each.lang=French",
+                _ => "prompt.system=x",
+            };
             let set = format!("{key}={word}");
             let ran = scene.run(&["preview", "job.toml", "--set", &set, "--set", more]);
             assert!(!ran.stderr.contains("in: --set"), "{key} = {word}: {}", ran.stderr);

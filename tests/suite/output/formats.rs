@@ -205,7 +205,7 @@ fn an_empty_line_is_a_row_where_a_table_has_one_column() {
     for end in ["\n", "\r\n"] {
         let mut scene = Scene::new();
         scene.write("in.csv", ["text", "one", "", "three", "\"\"", "five"].join(end) + end);
-        scene.job("in.csv", "out.csv", "");
+        scene.job("in.csv", "out.csv", "input.on_blank = \"send\"\n");
         let job = scene.read("job.toml").replace("{{ text }}", "Say {{ text }}");
         scene.write("job.toml", job);
         scene.judge.output = "out.csv".to_owned();

@@ -256,7 +256,7 @@ fn mistakes_are_named_before_anything_is_sent() {
         ("each.lang = [1]\neach.column = [\"title\"]\n", "a text or a list of texts"),
         ("each.\"two words\" = [\"a\"]\n", "cannot be used in templates"),
         ("each.lang = [\"a\"]\neach.column = [\"titel\"]\n", "did you mean `title`?"),
-        ("each.language = [\"a\"]\neach.column = [\"title\"]\n", "did you mean `each.language`?"),
+        ("each.langs = [\"a\"]\neach.column = [\"title\"]\n", "did you mean `each.langs`?"),
         (
             "each.lang = [\"a\"]\neach.column = [\"title\"]\neach.tone = [\"dry\", \"wet\"]\n",
             "no request uses `each.tone`",

@@ -1,8 +1,10 @@
 //! `fanfold run`: the requests of a job, the server's replies, and how each row ends.
 
+mod blank;
 mod compatible_servers;
 mod duplicate_requests;
 mod each;
+mod each_walk;
 mod environment_variables;
 mod error_table;
 mod job_file_mistakes;

@@ -27,6 +27,9 @@ pub struct Judge {
     pub output: String,
     /// The texts of the input's rows, in order, when the rows have a column `text`.
     pub texts: Option<Vec<String>>,
+    /// The responses of a row to the combinations of `[each]`: for each, its column, and the text that was asked; none for
+    /// a combination that asks nothing.
+    pub wide: Option<fn(&Value) -> Vec<(String, Option<String>)>>,
     /// Quotas: a number of requests in a number of seconds.
     pub quotas: Vec<(usize, f64)>,
     /// Quotas: a number of tokens in a number of seconds.
@@ -60,6 +63,7 @@ impl Judge {
             folder: folder.to_owned(),
             output: "out.jsonl".to_owned(),
             texts: None,
+            wide: None,
             quotas: vec![],
             token_quotas: vec![],
             max_total_tokens: None,
@@ -128,14 +132,14 @@ impl Judge {
 
     fn check_output(&self, receipt: &Value, seen: &[Seen]) {
         let rows_of = |key: &str| receipt["rows"][key].as_u64().expect("a count");
-        let sum = rows_of("ok") + rows_of("failed") + rows_of("pending");
+        let sum = rows_of("ok") + rows_of("failed") + rows_of("pending") + rows_of("skipped");
         assert_eq!(rows_of("in"), sum, "invariant 1: the receipt adds up");
         if receipt["output"].is_null() || !self.output.ends_with(".jsonl") {
             return;
         }
         let rows = lines(&self.folder.join(&self.output));
         assert_eq!(receipt["rows"]["in"], rows.len(), "invariant 1: rows in and out");
-        for status in ["ok", "failed", "pending"] {
+        for status in ["ok", "failed", "pending", "skipped"] {
             let count = rows.iter().filter(|row| row["status"] == status).count();
             assert_eq!(receipt["rows"][status], count, "invariant 1: {status}");
         }
@@ -143,13 +147,16 @@ impl Judge {
             seen.iter().map(|seen| (seen.request_id.as_str(), seen)).collect();
         for row in rows.iter().filter(|row| row["status"] == "ok") {
             assert!(
-                !row["response"].is_null() || !row["tool_calls"].is_null(),
+                !row["response"].is_null() || !row["tool_calls"].is_null() || self.wide.is_some(),
                 "invariant 1: an answer: {row}"
             );
             let request = row["request_id"].as_str().and_then(|id| answered.get(id));
             if let (Some(request), Some(text)) = (request, row["text"].as_str()) {
                 assert!(request.text.contains(text), "invariant 1: the answer of another row: {row}");
             }
+        }
+        for row in self.wide.iter().flat_map(|wide| rows.iter().map(|row| (row, wide(row)))) {
+            check_combinations(row.0, &row.1);
         }
         for row in rows.iter().filter(|row| row["status"] == "failed") {
             assert!(row["error_code"].is_string(), "invariant 1: a failed row says why: {row}");
@@ -297,5 +304,25 @@ impl Judge {
         if let Some(cap) = self.max_cost {
             assert!(spent["cost"].as_f64().expect("cost") <= cap, "invariant 6: cost {spent}");
         }
+    }
+}
+
+/// Each response of a row is to the combination of its column; a row that is ok has all of them.
+fn check_combinations(row: &Value, expected: &[(String, Option<String>)]) {
+    for (column, asked) in expected {
+        let response = row.get(column).unwrap_or_else(|| panic!("invariant 1: no column {column}: {row}"));
+        match (asked, response) {
+            (None, response) => assert!(response.is_null(), "invariant 1: {column} asks nothing: {row}"),
+            (Some(_), Value::Null) => {
+                assert_ne!(row["status"], "ok", "invariant 1: {column} has no answer: {row}")
+            }
+            (Some(asked), response) => {
+                let is_its = response.as_str().is_some_and(|response| response.contains(asked.as_str()));
+                assert!(is_its, "invariant 1: {column} has the answer of another: {row}");
+            }
+        }
+    }
+    if expected.iter().all(|(_, asked)| asked.is_none()) {
+        assert_eq!(row["status"], "skipped", "invariant 1: {row}");
     }
 }
