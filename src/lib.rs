@@ -8,6 +8,7 @@
 
 // Nouns: values, without files, clocks or a runtime.
 mod bottleneck;
+mod checks;
 mod config;
 mod conversation;
 mod csv_manner;
@@ -22,6 +23,7 @@ mod finish;
 mod format;
 mod history;
 mod job;
+mod literals;
 mod near_json;
 mod note;
 mod outcome;
@@ -107,6 +109,7 @@ pub mod inside {
     pub use crate::api::fuzzing;
     pub use crate::api::piece::Piece;
     pub use crate::api::verdict::judge;
+    pub use crate::checks::Checks;
     pub use crate::cli::command;
     pub use crate::config::flags::JOB_FLAGS;
     pub use crate::document_format::DocumentFormat;

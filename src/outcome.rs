@@ -64,6 +64,11 @@ impl Flaw {
         format!("{}: {}", self.code, self.message)
     }
 
+    /// The warnings of an answer that was kept with a flaw, or without.
+    pub fn warnings(flaw: Option<&Self>) -> Vec<String> {
+        flaw.map(Self::warning).into_iter().collect()
+    }
+
     /// The flaw in the form in which a journal keeps it; `None` if there is none.
     pub fn of_texts(texts: &[String]) -> Option<Self> {
         let [code, message] = texts else { return None };

@@ -41,8 +41,21 @@ pub struct ChatRequest {
     pub brought: bool,
     /// The text of the piece that it is about, if its answer is to be joined with those of others.
     pub piece: Option<Arc<str>>,
+    /// What its answer is checked against, in a job with checks.
+    pub source: Option<Arc<AnswerSource>>,
+    /// Whether its model takes one message of the user and nothing else, as those that only translate.
+    pub single_turn: bool,
     /// For a request over answers that do not fit into one request: how they are taken in groups first.
     pub groups: Option<Arc<GroupedParts>>,
+}
+
+/// What the checks compare an answer with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerSource {
+    /// The text.
+    pub text: String,
+    /// Whether the answer is the JSON array of several texts.
+    pub several: bool,
 }
 
 /// Parts that are more than fit into one request: neighbours are taken in groups, and the answers to these are parts again.
@@ -138,6 +151,8 @@ impl ChatRequest {
             uses_glossary: false,
             brought: false,
             piece: None,
+            source: None,
+            single_turn: false,
             groups: None,
         }
     }

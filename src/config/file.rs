@@ -14,7 +14,7 @@ use crate::config::patterns::{DURATION, concurrency};
 use crate::config::text_sections::{DigestSection, MergeSection, SplitSection};
 use crate::config::words::{optional_word, word};
 use crate::job::address::DEFAULT_BASE_URL;
-use crate::job::answer::OnLength;
+use crate::job::answer::{OnCheck, OnLength};
 use crate::job::period::CapPeriod;
 use crate::job::{Role, RowLayout, Transport};
 
@@ -284,7 +284,23 @@ pub struct PriceSection {
 pub struct AnswerSection {
     /// File of the JSON Schema that each answer must satisfy.
     pub schema: Option<String>,
-    /// How often to ask again for an answer that violates the schema, naming the violation.
+    /// Checks of each answer against its source: `placeholders` (placeholders, tags, URLs and e-mail addresses are in it as often),
+    /// `translated` (it is not the source), `length`.
+    #[schemars(with = "Option<Vec<CheckName>>")]
+    pub checks: Option<Vec<String>>,
+    /// Regular expressions: every match in the source is in the answer as often.
+    pub keep: Option<OneOrMany>,
+    /// Shortest and longest answer, as multiples of the characters of its source; sets the check `length`.
+    #[schemars(extend("default" = [0.2, 6.0]))]
+    pub length: Option<[f64; 2]>,
+    /// Template of the text that answers are checked against. Default: the user's message.
+    pub source: Option<String>,
+    /// For an answer that does not pass a check after `repair` more tries: `fail` the row, or accept the answer with `warnings`
+    /// (`flag`).
+    #[serde(default, deserialize_with = "optional_word")]
+    #[schemars(extend("default" = "fail"))]
+    pub on_check: Option<OnCheck>,
+    /// How often to ask again for an answer that violates the schema, or does not pass a check.
     #[schemars(range(max = 10), extend("default" = 1))]
     pub repair: Option<u32>,
     /// Turn the schema's fields into columns.
@@ -297,6 +313,16 @@ pub struct AnswerSection {
     /// Maximum rounds of tool calls per row.
     #[schemars(range(min = 1, max = 100), extend("default" = 8))]
     pub max_rounds: Option<u32>,
+}
+
+/// A check.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "the schema is made of it")]
+enum CheckName {
+    Placeholders,
+    Translated,
+    Length,
 }
 
 /// `[tools.NAME]`: the command to run when the model calls a tool.

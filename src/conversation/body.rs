@@ -47,8 +47,8 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
                 let text = so_far(steps);
                 turns.push(json!({ "role": "assistant", "content": text, "partial": true }));
             }
-            // The steps of a part begin after these.
-            Asks::Halve | Asks::Gaps | Asks::Part | Asks::Merge | Asks::Alone => {}
+            // The steps of a part, and of another attempt, begin after these.
+            Asks::Check | Asks::Halve | Asks::Gaps | Asks::Part | Asks::Merge | Asks::Alone => {}
         }
     }
     body.insert("messages".to_owned(), Value::Array(turns));
@@ -62,6 +62,26 @@ pub(super) fn next(first: &ChatRequest, steps: &[Step]) -> Result<ChatRequest, S
         body,
         ..first.clone()
     })
+}
+
+/// The request for an answer that passes the checks, after one that did not.
+pub(super) fn corrected(first: &ChatRequest, step: &Step) -> Result<ChatRequest, String> {
+    let mut body: Map<String, Value> =
+        serde_json::from_slice(&first.body).map_err(|error| error.to_string())?;
+    let turns = body.get_mut("messages").and_then(Value::as_array_mut);
+    turns.ok_or("the request has no `messages`")?.extend(check_turns(step));
+    let body = serde_json::to_vec(&body).map_err(|error| error.to_string())?;
+    let estimate = grown_estimate(&first.estimate, first.body.len(), body.len());
+    Ok(ChatRequest { estimate, body, ..first.clone() })
+}
+
+fn check_turns(step: &Step) -> [Value; 2] {
+    let answer = step.answer.response.as_deref().unwrap_or_default();
+    let fault = step.results.first().map_or("it is not as it should be", String::as_str);
+    let ask = format!(
+        "Your answer did not pass these checks: {fault}\nAnswer again, with the whole corrected answer and nothing else."
+    );
+    [json!({ "role": "assistant", "content": answer }), json!({ "role": "user", "content": ask })]
 }
 
 /// The request with another text in the place of its piece; `None` if the last message of the user does not have the piece

@@ -10,7 +10,7 @@ use crate::text::{count, counted};
 pub struct FollowUps {
     /// With the results of tools.
     pub tools: u64,
-    /// For an answer that satisfies the schema.
+    /// For an answer that satisfies the schema, or passes the checks.
     pub repair: u64,
     /// With a larger `max_tokens`.
     pub grow: u64,
@@ -29,7 +29,7 @@ impl FollowUps {
     pub fn add(&mut self, asks: Asks, requests: u64) {
         let kind = match asks {
             Asks::Tools => &mut self.tools,
-            Asks::Repair => &mut self.repair,
+            Asks::Repair | Asks::Check => &mut self.repair,
             Asks::Grow => &mut self.grow,
             Asks::Continue => &mut self.rest,
             Asks::Halve | Asks::Gaps | Asks::Part => &mut self.halve,

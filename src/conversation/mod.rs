@@ -4,7 +4,8 @@
 //! answer does not satisfy its schema, or `max_tokens` or the service itself cut it. Every paid answer on the way is a
 //! [`Step`] (`step`), with the reason why the row continues and what that adds to the next request: the results of tools
 //! (`calls` reads the calls), or the fault. `body` makes the next request from the first one and the steps. The answer to a
-//! piece of a text has to be `whole`, or the piece is asked in `parts`.
+//! piece of a text has to be `whole`, or the piece is asked in `parts`. What is an answer then has to pass the job's checks
+//! (`checked`), or another attempt begins.
 //!
 //! Laws of this room:
 //!
@@ -17,10 +18,13 @@
 //! - **When the rules for answers change, kept answers are checked against them again**: a failure can become an answer
 //!   without a request, and an answer a failure.
 
+mod attempts;
 mod body;
 pub mod calls;
+mod checked;
 pub mod follow_ups;
 mod groups;
+pub mod kept;
 mod parts;
 mod step;
 mod whole;
@@ -28,16 +32,19 @@ mod whole;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::checks::Checks;
 use crate::job::Transport;
 use crate::job::answer::OnLength;
 use crate::job::split::OnMismatch;
-use crate::outcome::{Answer, Fault, FaultKind, Flaw};
+use crate::outcome::{Answer, Fault, FaultKind};
 use crate::request::ChatRequest;
 use crate::schema::AnswerSchema;
+pub use attempts::CHECK_FAILED;
+use attempts::attempt;
 use calls::ToolCall;
+
 pub use parts::LOST_PARAGRAPHS;
 use parts::asked;
-use step::of_its_own;
 pub use step::{Asks, Step};
 
 /// The most tool calls of one answer that are run: each is a process.
@@ -63,7 +70,13 @@ fn breaks_schema(fault: &str) -> String {
 pub struct ConversationRules {
     /// What each answer must satisfy.
     pub schema: Option<Arc<AnswerSchema>>,
-    /// How often an answer that does not satisfy it is requested again.
+    /// What each answer is checked for.
+    pub checks: Checks,
+    /// A text that distinguishes what they are checked against from anything else.
+    pub source: String,
+    /// Whether an answer that does not pass a check is accepted, with warnings.
+    pub flags: bool,
+    /// How often an answer that does not satisfy the schema, or does not pass a check, is requested again.
     pub repair: u32,
     /// The treatment of an answer that `max_tokens` cut.
     pub on_length: OnLength,
@@ -75,21 +88,6 @@ pub struct ConversationRules {
     pub transport: Transport,
     /// The treatment of an answer that lacks something of its piece; `None` if pieces are not joined.
     pub on_mismatch: Option<OnMismatch>,
-}
-
-/// The codes of failures that become answers when the rules allow it.
-pub const CODES: [&str; 5] =
-    [parts::LENGTH, "schema_violation", parts::LOST_PARAGRAPHS, parts::LOST_MARKUP, parts::ODD_LENGTH];
-
-/// An answer in the journal, as far as rules reject answers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeptAnswer {
-    /// Why the model stopped.
-    pub finish_reason: Option<String>,
-    /// Its text.
-    pub response: Option<String>,
-    /// What it lacked of its piece.
-    pub flaw: Option<Flaw>,
 }
 
 /// The meaning of an answer for its row.
@@ -130,7 +128,17 @@ pub enum Cut {
 impl ConversationRules {
     /// The meaning of an answer for a row with this first request and these steps.
     pub fn after(&self, first: &ChatRequest, steps: &[Step], answer: Answer) -> Turn {
-        let steps = of_its_own(steps);
+        let turn = match attempt(first, steps) {
+            Ok((again, own)) => self.after_attempt(&again, own, answer),
+            Err(message) => Turn::Failed(Fault { usage: answer.usage, ..no_body(message) }),
+        };
+        match turn {
+            Turn::Answered(answer) => self.checked(first, steps, answer),
+            turn => turn,
+        }
+    }
+
+    fn after_attempt(&self, first: &ChatRequest, steps: &[Step], answer: Answer) -> Turn {
         match groups::of_group(first, steps) {
             Ok((group, own)) => match self.after_group(&group, own, answer) {
                 Turn::Answered(answer) => match groups::after_group(first, steps, &answer) {
@@ -193,40 +201,6 @@ impl ConversationRules {
         }
     }
 
-    /// A text that distinguishes these rules from others, as far as they reject answers; empty if they reject none.
-    pub fn key(&self) -> String {
-        let length = if self.on_length == OnLength::Fail { "length;" } else { "" };
-        let pieces = if self.keeps_flaws() { "" } else { "pieces;" };
-        let schema = self.schema.as_ref().map(|schema| schema.as_value().to_string()).unwrap_or_default();
-        format!("{length}{pieces}{schema}")
-    }
-
-    /// Whether an answer that lacks something of its piece is accepted.
-    fn keeps_flaws(&self) -> bool {
-        matches!(self.on_mismatch, None | Some(OnMismatch::Keep))
-    }
-
-    /// The warnings of an answer that was kept under other rules, or why it is rejected now.
-    ///
-    /// # Errors
-    ///
-    /// Why it is rejected.
-    pub fn verdict(&self, kept: &KeptAnswer) -> Result<Vec<String>, Flaw> {
-        if kept.finish_reason.as_deref() == Some("length") && self.on_length == OnLength::Fail {
-            return Err(Flaw { code: "length".to_owned(), message: CUT_BY_LENGTH.to_owned() });
-        }
-        if let Some(flaw) = kept.flaw.clone().filter(|_| !self.keeps_flaws()) {
-            return Err(flaw);
-        }
-        if let Some(schema) = &self.schema {
-            schema.check(kept.response.as_deref().unwrap_or_default()).map_err(|fault| Flaw {
-                code: "schema_violation".to_owned(),
-                message: breaks_schema(&fault),
-            })?;
-        }
-        Ok(warnings(kept.flaw.as_ref()))
-    }
-
     fn called(&self, steps: &[Step], answer: Answer) -> Turn {
         let calls = match self.calls_of(&answer) {
             Ok(calls) => calls,
@@ -280,11 +254,14 @@ impl ConversationRules {
 
     /// How a row with these stored steps continues; the last of them has not been followed.
     pub fn resume(&self, first: &ChatRequest, steps: &[Step]) -> Resumed {
-        let steps = of_its_own(steps);
+        let (again, steps) = match attempt(first, steps) {
+            Ok(attempt) => attempt,
+            Err(message) => return Resumed::Failed(no_body(message)),
+        };
         if steps.is_empty() {
-            return Resumed::Ask(Box::new(first.clone()));
+            return Resumed::Ask(Box::new(again.into_owned()));
         }
-        let group = groups::of_group(first, steps);
+        let group = groups::of_group(&again, steps);
         let asked = match group.as_ref().map_err(Clone::clone).and_then(|(first, own)| asked(first, own)) {
             Ok(asked) => asked,
             Err(message) => return Resumed::Failed(no_body(message)),
@@ -318,8 +295,8 @@ impl ConversationRules {
         if !sent.stream && self.transport != Transport::Whole {
             return Cut::ByStream;
         }
-        let (Some(partial), Ok((group, steps))) = (partial, groups::of_group(first, of_its_own(steps)))
-        else {
+        let Ok((again, steps)) = attempt(first, steps) else { return Cut::Failed };
+        let (Some(partial), Ok((group, steps))) = (partial, groups::of_group(&again, steps)) else {
             return Cut::Failed;
         };
         let first = &*group;
@@ -340,11 +317,6 @@ impl ConversationRules {
             _ => Cut::Failed,
         }
     }
-}
-
-/// The warnings of an answer that is kept with a flaw.
-fn warnings(flaw: Option<&Flaw>) -> Vec<String> {
-    flaw.map(Flaw::warning).into_iter().collect()
 }
 
 /// The request for a cut answer with a larger `max_tokens`, made once; `None` if it cannot grow.

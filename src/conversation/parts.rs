@@ -123,7 +123,7 @@ impl PendingRequest<'_> {
             return Accepted::Part(step);
         }
         let response = if is_cut_in_parts { Some(piece.joined()) } else { step.answer.response };
-        let warnings = super::warnings(piece.flaw.as_ref());
+        let warnings = Flaw::warnings(piece.flaw.as_ref());
         Accepted::Whole(Answer { response, flaw: piece.flaw, warnings, ..step.answer })
     }
 }

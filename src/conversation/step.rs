@@ -9,7 +9,7 @@ pub struct Step {
     pub answer: Answer,
     /// Why the row continues after it.
     pub asks: Asks,
-    /// The text that the next request adds: the result of each tool call, or the fault to repair; empty while the tools have
+    /// The text that the next request adds: the result of each tool call, or the fault to repair, or the checks that it does not pass; empty while the tools have
     /// not been run. Before a part of a piece, and after a pack: what is wrong with the
     /// answer, as its code and its words.
     pub results: Vec<String>,
@@ -37,6 +37,8 @@ pub enum Asks {
     Tools,
     /// The answer does not satisfy the schema.
     Repair,
+    /// The answer does not pass a check, and the row is asked anew.
+    Check,
     /// The answer was cut by `max_tokens`.
     Grow,
     /// The answer was cut by the service, and is continued where it ends.
@@ -54,9 +56,10 @@ pub enum Asks {
 }
 
 impl Asks {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Tools,
         Self::Repair,
+        Self::Check,
         Self::Grow,
         Self::Continue,
         Self::Halve,
@@ -76,6 +79,7 @@ impl Asks {
         match self {
             Self::Tools => "tools",
             Self::Repair => "repair",
+            Self::Check => "check",
             Self::Grow => "grow",
             Self::Continue => "rest",
             Self::Halve => "halve",

@@ -1,5 +1,6 @@
 //! How rows continue.
 
+mod checks;
 mod pieces;
 
 use serde_json::{Value, json};

@@ -1,7 +1,8 @@
 //! Whether the answer to a piece is whole, and how the piece is asked again if not.
 
+use super::attempts::attempt;
 use super::parts::{Accepted, PendingRequest, asked};
-use super::step::{Step, of_its_own};
+use super::step::Step;
 use super::{ConversationRules, Turn, no_body, unfit};
 use crate::job::split::OnMismatch;
 use crate::outcome::{Answer, Fault, Flaw};
@@ -29,8 +30,8 @@ impl ConversationRules {
 
     /// How a row continues after an answer without a text, which was paid for; `None` if it does not.
     pub fn emptied(&self, first: &ChatRequest, steps: &[Step], answer: &Answer) -> Option<Turn> {
-        let steps = of_its_own(steps);
-        self.divided(first, steps, &asked(first, steps).ok()?, answer)
+        let (again, own) = attempt(first, steps).ok()?;
+        self.divided(&again, own, &asked(&again, own).ok()?, answer)
     }
 
     /// The first of the parts in which a text is asked again; `None` if it cannot be divided, or is not to be.

@@ -7,15 +7,22 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::template_text::TemplateText;
+use crate::checks::Checks;
 
 /// `[answer]`, settled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AnswerRules {
     /// The file of the JSON Schema that each answer must satisfy.
     pub schema: Option<PathBuf>,
     /// The place in the job file that names it, for messages.
     pub schema_text: Option<TemplateText>,
-    /// How often an answer that does not satisfy it is requested again.
+    /// What each answer is checked for.
+    pub checks: Checks,
+    /// What it is checked against; `None` for the user's message.
+    pub source: Option<TemplateText>,
+    /// The treatment of an answer that does not pass.
+    pub on_check: OnCheck,
+    /// How often an answer that does not satisfy the schema, or does not pass a check, is requested again.
     pub repair: u32,
     /// Whether the schema's fields become columns.
     pub expand: bool,
@@ -30,6 +37,9 @@ impl Default for AnswerRules {
         Self {
             schema: None,
             schema_text: None,
+            checks: Checks::default(),
+            source: None,
+            on_check: OnCheck::Fail,
             repair: 1,
             expand: false,
             on_length: OnLength::Keep,
@@ -49,6 +59,17 @@ pub enum OnLength {
     Fail,
     /// It is requested once more, with a larger `max_tokens`.
     Grow,
+}
+
+/// The treatment of an answer that does not pass a check, when it was asked again as often as the job says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnCheck {
+    /// The row fails.
+    #[default]
+    Fail,
+    /// It is accepted, with warnings.
+    Flag,
 }
 
 /// A command that is run when the model calls a tool.

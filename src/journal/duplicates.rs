@@ -65,12 +65,12 @@ pub struct Shared {
 
 impl Journal {
     /// Gives all entries that have failed the answer to the same request that another has, whether a row claims them at
-    /// present or not: an answer beats a failure, whichever came first. Returns how many of them are before `limit`.
+    /// present or not: an answer beats a failure, whichever came first, except one of these codes, which may be right for its row alone. Returns how many of them are before `limit`.
     ///
     /// # Errors
     ///
     /// When the journal cannot be written.
-    pub fn heal(&self, limit: Option<u64>) -> Result<u64, JournalError> {
+    pub fn heal(&self, limit: Option<u64>, except: &[&str]) -> Result<u64, JournalError> {
         let sql = "UPDATE entries SET status = 'ok', out = 0, shares = x.answered, answer = NULL, error_code = NULL, error = x.error,
                        simulated = x.simulated
                    FROM (SELECT fingerprint, min(entry) AS answered, simulated, error FROM entries
@@ -78,11 +78,13 @@ impl Journal {
                              AND fingerprint IN (SELECT fingerprint FROM entries WHERE status = 'failed')
                          GROUP BY fingerprint) x
                    WHERE entries.status = 'failed' AND entries.fingerprint = x.fingerprint
+                       AND entries.error_code NOT IN (SELECT value FROM json_each(?1))
                    RETURNING position";
         let limit = limit.unwrap_or(u64::MAX);
         let healed = || {
             let mut statement = self.connection().prepare(sql)?;
-            let mut rows = statement.query([])?;
+            let except = serde_json::Value::from(except).to_string();
+            let mut rows = statement.query([except])?;
             let mut healed = 0;
             while let Some(row) = rows.next()? {
                 healed += u64::from(row.get::<_, Option<u64>>(0)?.is_some_and(|position| position < limit));

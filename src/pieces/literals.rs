@@ -1,4 +1,8 @@
-//! What a translation leaves as it is: code, addresses, placeholders, tags, the numbers of links' targets.
+//! What a translation of Markdown leaves as it is: code, the numbers of links' targets, and what any text has of [`literals`].
+//!
+//! [`literals`]: crate::literals
+
+use crate::literals::{placeholder, tag, url};
 
 /// A stretch of text that comes back as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +39,6 @@ const FIRST: [bool; 256] = {
     first
 };
 
-/// The longest template expression that is one placeholder, in bytes.
-const LONGEST_EXPRESSION: usize = 200;
-
 /// All literals of a text, in order; none is inside another.
 pub fn literals(text: &str) -> Vec<Literal<'_>> {
     let bytes = text.as_bytes();
@@ -45,11 +46,13 @@ pub fn literals(text: &str) -> Vec<Literal<'_>> {
     let mut at = 0;
     while let Some(next) = bytes[at..].iter().position(|byte| FIRST[usize::from(*byte)]) {
         let start = at + next;
-        at = match literal(bytes, start) {
+        at = match literal(text, start) {
             Some((kind, end)) => {
                 found.push(Literal { text: &text[start..end], kind, start });
                 end
             }
+            // The second percent sign of `%%s` begins nothing.
+            None if bytes[start..].starts_with(b"%%") => start + 2,
             // A run of backticks that nothing closes does not begin at its second one.
             None if bytes[start] == b'`' => start + run(bytes, start),
             None => start + 1,
@@ -77,7 +80,8 @@ pub(super) fn has_words(text: &str) -> bool {
 }
 
 /// The literal that begins here, and its end.
-fn literal(bytes: &[u8], start: usize) -> Option<(LiteralKind, usize)> {
+fn literal(text: &str, start: usize) -> Option<(LiteralKind, usize)> {
+    let bytes = text.as_bytes();
     let rest = &bytes[start..];
     match rest[0] {
         b'`' => code(bytes, start).map(|end| (LiteralKind::Code, end)),
@@ -85,9 +89,7 @@ fn literal(bytes: &[u8], start: usize) -> Option<(LiteralKind, usize)> {
         b'h' => url(rest).map(|length| (LiteralKind::Url, start + length)),
         b']' => target(rest).map(|length| (LiteralKind::Target, start + length)),
         b'[' => footnote(rest).map(|length| (LiteralKind::Target, start + length)),
-        b'%' if start > 0 && bytes[start - 1].is_ascii_digit() => None,
-        b'$' if start > 0 && bytes[start - 1].is_ascii_alphanumeric() => None,
-        _ => placeholder(rest).map(|length| (LiteralKind::Placeholder, start + length)),
+        _ => placeholder(text, start).map(|length| (LiteralKind::Placeholder, start + length)),
     }
 }
 
@@ -109,30 +111,6 @@ fn code(bytes: &[u8], start: usize) -> Option<usize> {
     None
 }
 
-fn tag(rest: &[u8]) -> Option<usize> {
-    let name = 1 + usize::from(rest.get(1) == Some(&b'/'));
-    if !rest.get(name)?.is_ascii_alphabetic() {
-        return None;
-    }
-    let end = rest.iter().skip(1).position(|byte| matches!(byte, b'<' | b'>'))? + 1;
-    (rest[end] == b'>').then_some(end + 1)
-}
-
-fn url(rest: &[u8]) -> Option<usize> {
-    if !rest.starts_with(b"http://") && !rest.starts_with(b"https://") {
-        return None;
-    }
-    let inside = |byte: &&u8| {
-        byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"' | b'`' | b'|' | b'\\' | b'*')
-    };
-    let whole = rest.iter().take_while(inside).count();
-    let ends = |byte: &&u8| {
-        !matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b']' | b'}' | b'\'' | b'_')
-    };
-    let trailing = rest[..whole].iter().rev().position(|byte| ends(&byte))?;
-    Some(whole - trailing)
-}
-
 /// `](1)`, as `Span::sent` writes targets.
 fn target(rest: &[u8]) -> Option<usize> {
     let digits = rest.strip_prefix(b"](")?.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -143,45 +121,4 @@ fn footnote(rest: &[u8]) -> Option<usize> {
     let label =
         rest.strip_prefix(b"[^")?.iter().take_while(|byte| byte.is_ascii_graphic() && **byte != b']').count();
     (label > 0 && rest.get(2 + label) == Some(&b']')).then_some(label + 3)
-}
-
-fn placeholder(rest: &[u8]) -> Option<usize> {
-    let within =
-        |from: usize, inside: fn(&u8) -> bool| rest[from..].iter().take_while(|byte| inside(byte)).count();
-    let closed = |from: usize| {
-        let length = within(from, |byte| is_name(byte) || matches!(byte, b'.' | b':' | b'-' | b'#'));
-        (rest.get(from + length) == Some(&b'}')).then_some(from + length + 1)
-    };
-    match *rest {
-        [b'{', b'{', ..] => until(rest, b"}}"),
-        [b'{', b'%', ..] => until(rest, b"%}"),
-        [b'{', ..] => closed(1),
-        [b'$', b'{', ..] => closed(2).filter(|length| *length > 3),
-        [b'$', first, ..] if is_name(&first) && !first.is_ascii_digit() => Some(1 + within(1, is_name)),
-        [b'%', b'(', ..] => {
-            let end = 2 + within(2, is_name);
-            let conversion = rest.get(end + 1).is_some_and(u8::is_ascii_alphabetic);
-            (rest.get(end) == Some(&b')') && conversion).then_some(end + 2)
-        }
-        [b'%', ..] => {
-            let flags = within(1, |byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'$'));
-            let conversion = *rest.get(1 + flags)?;
-            let long = usize::from(conversion == b'l');
-            let conversion = *rest.get(1 + flags + long)?;
-            // "%do" is no placeholder of a number in a sentence: what follows is no letter.
-            let ends = !rest.get(2 + flags + long).is_some_and(u8::is_ascii_alphanumeric);
-            (b"sdiufxXceg@".contains(&conversion) && ends).then_some(2 + flags + long)
-        }
-        _ => None,
-    }
-}
-
-fn is_name(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || *byte == b'_'
-}
-
-fn until(rest: &[u8], end: &[u8]) -> Option<usize> {
-    let near = &rest[2..rest.len().min(LONGEST_EXPRESSION)];
-    let at = near.windows(end.len()).position(|window| window == end)?;
-    (!near[..at].contains(&b'\n')).then_some(2 + at + end.len())
 }

@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::reporter::{Reporter, RunNews};
 use super::{Opened, PipelineError};
-use crate::conversation;
+use crate::conversation::kept;
 use crate::endpoint::Endpoint;
 use crate::journal::Journal;
+use crate::journal::revalidation::HeldScope;
 
 /// What a run finds in its journal.
 pub(super) struct Legacy {
@@ -37,7 +38,7 @@ pub(super) async fn revalidate(
     hold_to_rules(opened, journal, reporter)?;
     if opened.job.input.share_duplicates {
         // A run that was killed may have had no time for it, or the job did not share before.
-        journal.heal(None)?;
+        journal.heal(None, opened.codes_of_one_row())?;
     }
     Ok(Legacy { last_order, in_doubt, simulated })
 }
@@ -68,20 +69,30 @@ async fn is_rehearsal(
     Ok(is_one)
 }
 
-/// Holds the kept answers against the job's rules for answers, when these have changed since the last run.
+/// Whether the rules for answers are others than in the last run.
+pub(super) fn rules_have_changed(opened: &Opened, journal: &Journal) -> Result<bool, PipelineError> {
+    let last = journal.reader().last_job()?;
+    let last: Option<Value> = last.and_then(|job| serde_json::from_str(&job).ok());
+    let before = last.as_ref().and_then(|job| job["answer_rules"].as_str()).unwrap_or_default();
+    Ok(last.is_some() && before != opened.conversation().key())
+}
+
+/// Holds the kept answers against the job's rules for answers, when these have changed since the last run. Those of rows of the input
+/// wait for the plan where they are checked against their source (`judged.rs`).
 fn hold_to_rules(
     opened: &Opened,
     journal: &Journal,
     reporter: &mut impl Reporter,
 ) -> Result<(), PipelineError> {
     let rules = opened.conversation();
-    let last = journal.reader().last_job()?;
-    let last: Option<Value> = last.and_then(|job| serde_json::from_str(&job).ok());
-    let before = last.as_ref().and_then(|job| job["answer_rules"].as_str()).unwrap_or_default();
-    if last.is_none() || before == rules.key() {
+    if !rules_have_changed(opened, journal)? {
         return Ok(());
     }
-    let turned = journal.hold_to(&conversation::CODES, |kept| rules.verdict(kept))?;
+    let (codes, scope) = match rules.checks.is_empty() {
+        true => (kept::CODES.as_slice(), HeldScope::All),
+        false => (kept::CODES_WITHOUT_SOURCE, HeldScope::WithoutPlace),
+    };
+    let turned = journal.hold_to((codes, scope), |kept| rules.verdict(kept, None))?;
     reporter.tell(RunNews::Revalidated { failed: turned.failed, ok: turned.ok });
     Ok(())
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::audience::{Audience, before_it_sends};
 use super::before::{Legacy, revalidate};
 use super::digest::{DigestEnd, digest_end};
+use super::judged::planned;
 use super::output::OutputCounts;
 use super::own_output::write_own;
 use super::past::past;
@@ -218,7 +219,7 @@ struct Execution<'a, E, R> {
 impl<E: Endpoint, R: Reporter> Execution<'_, E, R> {
     /// Plans. `run`: the number of the run, when it has begun.
     fn plan(&mut self, journal: &Journal, run: Option<i64>) -> Result<Plan, ExecuteError> {
-        let error = match plan::plan(self.order.opened, Some(journal.reader()), Purpose::Send, &self.stop) {
+        let error = match planned(self.order.opened, journal, &self.stop, self.reporter) {
             Ok(plan) => {
                 self.reporter.tell(RunNews::Planned(&plan));
                 return Ok(plan);

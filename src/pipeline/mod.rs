@@ -16,6 +16,7 @@ mod feed;
 mod fold;
 mod glossary;
 mod held;
+mod judged;
 pub mod looked;
 mod opened;
 pub mod output;

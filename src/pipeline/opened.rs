@@ -11,9 +11,10 @@ use super::row_requests::{Combinations, Requester};
 use super::split_row::{FORMAT, Splitter};
 use super::structure::Structure;
 use super::{PipelineError, glossary, piece_size};
-use crate::conversation::ConversationRules;
+use crate::conversation::{CHECK_FAILED, ConversationRules};
 use crate::diagnostic::Diagnostic;
 use crate::format::Format;
+use crate::job::answer::OnCheck;
 use crate::job::input_format::InputFormat;
 use crate::job::over::PartsRequest;
 use crate::job::split::{Combine, OnMismatch, Split};
@@ -218,7 +219,19 @@ impl Opened {
 
     /// Whether an accepted answer of the job can have warnings.
     pub fn gives_warnings(&self) -> bool {
-        self.conversation().on_mismatch == Some(OnMismatch::Keep)
+        let rules = self.conversation();
+        rules.on_mismatch == Some(OnMismatch::Keep) || (rules.flags && !rules.checks.is_empty())
+    }
+
+    /// Codes of failures that may be right for one row and not for another with the same request: those of answers that are checked against
+    /// what a template makes of the row.
+    pub(super) fn codes_of_one_row(&self) -> &'static [&'static str] {
+        if self.has_own_source() { &[CHECK_FAILED] } else { &[] }
+    }
+
+    /// Whether answers are checked against something else than their request.
+    pub(super) fn has_own_source(&self) -> bool {
+        self.job.answer.source.is_some() && !self.job.answer.checks.is_empty()
     }
 
     /// Whether the warnings of documents and those of their answers are one column.
@@ -329,6 +342,9 @@ impl Opened {
         let answer = &self.job.answer;
         ConversationRules {
             schema: self.schema.clone(),
+            checks: answer.checks.clone(),
+            source: answer.source.as_ref().map(|text| text.source.clone()).unwrap_or_default(),
+            flags: answer.on_check == OnCheck::Flag,
             repair: answer.repair,
             on_length: answer.on_length,
             tools: self.job.tools.iter().map(|tool| tool.name.clone()).collect(),

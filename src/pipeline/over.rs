@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::piece_size;
+use crate::checks::Checks;
 use crate::diagnostic::Diagnostic;
+use crate::job::answer::AnswerRules;
 use crate::job::over::{DigestRequest, PartsRequest};
 use crate::job::{Job, ModelSettings, Prompt};
 use crate::render::estimate::tokens_of_piece;
@@ -39,6 +41,8 @@ pub(super) fn job_of(job: &Job, asked: &PartsRequest) -> Job {
         glossary: Default::default(),
         // A digest is over all combinations.
         each: job.each.clone().filter(|_| asked.section == "merge"),
+        // An answer over answers is no translation of them.
+        answer: AnswerRules { checks: Checks::default(), ..job.answer.clone() },
         split: None,
         merge: None,
         digest: None,

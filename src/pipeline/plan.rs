@@ -57,6 +57,8 @@ pub struct Plan {
     pub pack_survey: PackSurvey,
     /// The state of the files.
     pub stamp: Stamp,
+    /// Whether a row that kept its answers is written otherwise than when they were stored.
+    pub edited: bool,
     /// The first request of the first row that differs from when its answers were stored; `None` if there is none.
     pub first_news: Option<RequestPlace>,
 }
@@ -183,9 +185,7 @@ pub fn plan(
         };
         let found =
             matcher.row(&key, request.is_ok(), entry.as_ref()).map_err(|error| explain(opened, error))?;
-        if found != Fit::Kept {
-            plan.first_news.get_or_insert(place.of_first(part));
-        }
+        plan.note_fit(found, (&key, entry.as_ref()), place.of_first(part));
         match request {
             _ if found == Fit::Kept => {}
             Ok(request) => plan.estimate(&request, size),
@@ -280,6 +280,7 @@ impl Plan {
             cost_estimate: CostEstimate::default(),
             pack_survey: PackSurvey::default(),
             stamp,
+            edited: false,
             first_news: None,
         }
     }
@@ -299,6 +300,15 @@ impl Plan {
     fn note_whole(&mut self, opened: &Opened, row: Option<&RowRequests>) {
         if let Some(row) = row.filter(|row| row.count() > 0) {
             self.whole_rows.add(opened, row);
+        }
+    }
+
+    /// Notes how a request fits what the journal has at its place. `first`: the place of its row's first request.
+    fn note_fit(&mut self, found: Fit, (key, entry): (&RowKey, Option<&Entry>), first: RequestPlace) {
+        let is_as_stored = entry.zip(key.record).is_some_and(|(entry, record)| entry.is_of(record));
+        self.edited |= found != Fit::New && !is_as_stored;
+        if found != Fit::Kept {
+            self.first_news.get_or_insert(first);
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::audience::{Audience, Watch, before_it_sends};
 use super::feed::{Feed, FeedRules};
 use super::held::HeldRecorder;
+use super::judged::judge;
 use super::over_feed::{self, OverFeed};
 use super::plan::Plan;
 use super::scan::RequestPlace;
@@ -293,7 +294,7 @@ fn end_pass(
     (input_changed, shares): (bool, bool),
 ) -> Result<(), PipelineError> {
     if shares {
-        let healed = journal.heal(limit(opened, order.plan))?;
+        let healed = journal.heal(limit(opened, order.plan), opened.codes_of_one_row())?;
         if !order.retry_failed {
             tally.now.failed = tally.now.failed.saturating_sub(healed);
         }
@@ -303,6 +304,11 @@ fn end_pass(
         };
         tally.shared(healed + shared.ok);
         tally.now.failed += shared.failed;
+        if opened.has_own_source() && healed + shared.ok + shared.failed > 0 {
+            // What is shared was checked against the text of another row.
+            let turned = judge(opened, journal)?;
+            tally.now.failed = (tally.now.failed + turned.failed).saturating_sub(turned.ok);
+        }
     }
     // Rows that got the answer of another were read once more.
     if !input_changed && opened.source.stamp().is_ok_and(|stamp| stamp == order.plan.stamp) {

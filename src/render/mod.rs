@@ -29,6 +29,7 @@ mod likely;
 mod media;
 mod request_settings;
 mod shape;
+mod source;
 pub mod template;
 
 use std::collections::BTreeSet;
@@ -43,6 +44,7 @@ use crate::row::{Column, Row};
 use body_template::{BodyTemplate, BodyTemplates};
 use glossary::{Glossary, Term};
 use request_settings::RequestSettings;
+use source::SourceRule;
 use template::{Filled, Slot, Templates};
 
 /// Makes a request from a complete body without templates.
@@ -66,6 +68,8 @@ pub struct Renderer {
     request: Map<String, Value>,
     request_slots: Vec<(Vec<String>, Slot)>,
     glossary: Option<Glossary>,
+    /// What answers are checked against, if they are.
+    source: Option<SourceRule>,
     /// The body templates of requests whose rows bring texts, and values for a few fields.
     body_templates: BodyTemplates,
 }
@@ -102,6 +106,7 @@ impl Renderer {
                 request_slots.push((path.clone(), slot));
             }
         }
+        let source = SourceRule::of(job, &mut templates)?;
         templates.check_each_names()?;
         // An input without any columns has no rows either.
         if let Some(columns) = columns.filter(|columns| !columns.is_empty()) {
@@ -121,6 +126,7 @@ impl Renderer {
             request: job.request.clone(),
             request_slots,
             glossary: None,
+            source,
             body_templates: BodyTemplates::default(),
         })
     }
@@ -178,17 +184,25 @@ impl Renderer {
     pub fn render(&self, row: &Row) -> Result<ChatRequest, Diagnostic> {
         let whole = row.whole.as_ref().map_or(&row.fields, |whole| &whole.fields);
         let filled = self.templates.fill_piece(&row.fields, whole);
+        let request = self.request(row, &filled)?;
+        match &self.source {
+            None => Ok(request),
+            Some(source) => source.add_to(request, &filled),
+        }
+    }
+
+    fn request(&self, row: &Row, filled: &Filled<'_>) -> Result<ChatRequest, Diagnostic> {
         let mut body = match &self.user {
             Some(user) if self.glossary.is_none() => {
-                return self.instantiate(self.texts(&filled, user)?, &filled);
+                return self.instantiate(self.texts(filled, user)?, filled);
             }
             Some(user) => {
-                let turns = self.turns(self.texts(&filled, user)?);
-                self.assemble(self.values(&filled)?, turns)?
+                let turns = self.turns(self.texts(filled, user)?);
+                self.assemble(self.values(filled)?, turns)?
             }
             None => match self.batch_line(row)? {
                 Some(body) => return Ok(ChatRequest { brought: true, ..self.asked.request(&body)? }),
-                None => self.brought(&filled, row)?,
+                None => self.brought(filled, row)?,
             },
         };
         let uses_glossary = self.glossary.as_ref().is_some_and(|glossary| glossary.add_to(&mut body));

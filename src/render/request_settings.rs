@@ -83,6 +83,7 @@ impl RequestSettings {
             price,
             unasked_thinking: unasked_thinking(body, facts),
             unavailable: facts.unavailable.clone(),
+            single_turn: facts.languages.is_some() || body.contains_key("translation_options"),
             ..ChatRequest::of_body(Vec::new(), Fingerprint::default())
         };
         let model = body.get("model").and_then(Value::as_str).map(str::to_owned);

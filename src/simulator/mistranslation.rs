@@ -8,6 +8,10 @@ use std::ops::Range;
 /// The instruction that an answer begins with when the model translates more than the text.
 const INSTRUCTION: &str = "Translate the following text and output the translation only.";
 
+/// What an answer ends with when the model explains its translation.
+const EXPLANATION: &str = "Note: this translation keeps the tone of the original. Depending on the context, other words may suit \
+    it better; please say who it is for, and whether it is formal, and I will gladly offer you an alternative.";
+
 /// The longest placeholder in braces, in bytes.
 const LONGEST_PLACEHOLDER: usize = 64;
 
@@ -28,6 +32,8 @@ pub(super) enum Mistranslation {
     Untranslated,
     /// An instruction precedes the translation.
     EchoInstruction,
+    /// An explanation follows the translation.
+    Explain,
 }
 
 impl Mistranslation {
@@ -39,7 +45,9 @@ impl Mistranslation {
             Self::EatRepeated => !repeated(source).is_empty(),
             Self::TranslateTags { every } => tags(source).len() >= every,
             Self::MergeParagraphs => !gaps(source).is_empty(),
-            Self::Untranslated | Self::EchoInstruction => source.chars().any(char::is_alphabetic),
+            Self::Untranslated | Self::EchoInstruction | Self::Explain => {
+                source.chars().any(char::is_alphabetic)
+            }
         }
     }
 
@@ -59,6 +67,7 @@ impl Mistranslation {
             Self::MergeParagraphs => replaced(translation, &gaps(translation), |_| " ".into()),
             Self::Untranslated => source.to_owned(),
             Self::EchoInstruction => format!("{INSTRUCTION}\n\n{translation}"),
+            Self::Explain => format!("{translation}\n\n{EXPLANATION}"),
         }
     }
 }

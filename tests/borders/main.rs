@@ -15,6 +15,7 @@ const NOUNS: &[&str] = &[
     // As "durable": names, and no file.
     "beside",
     "bottleneck",
+    "checks",
     "config",
     "conversation",
     "csv_manner",
@@ -34,6 +35,7 @@ const NOUNS: &[&str] = &[
     "format",
     "history",
     "job",
+    "literals",
     // As "durable": which processes a command has started, and how they end.
     "kin",
     "likely",
@@ -84,6 +86,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("minijinja", &["render/", "report/page"]),
     ("hdrhistogram", &["report/histogram"]),
     ("jsonschema", &["schema.rs", "schema/"]),
+    ("regex", &["checks/keep.rs"]),
     ("regex_syntax", &["simulator/"]),
     ("indicatif", &["watch/"]),
     ("signal_hook", &["commands/interrupt.rs"]),

@@ -274,7 +274,7 @@ fn in_a_line(step: &Step) -> String {
     let result = step.results.iter().map(|result| short(result, 200)).collect::<Vec<_>>().join(" · ");
     match step.asks {
         Asks::Tools => format!("called tools: {}: {result}", text(step.answer.tool_calls.as_ref())),
-        Asks::Repair => format!("asked again, because {result}: {answer}"),
+        Asks::Repair | Asks::Check => format!("asked again, because {result}: {answer}"),
         Asks::Grow => format!("asked again with more tokens: {answer}"),
         Asks::Continue => format!("continued: {answer}"),
         Asks::Halve => format!("asked again in two halves ({result}): {answer}"),

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::super::*;
+use crate::conversation::kept::{CODES, KeptAnswer};
 use crate::outcome::Usage;
 use crate::request::{Estimate, Fingerprint};
 
@@ -179,8 +180,13 @@ fn keep_takes_the_whole_answer_and_fail_asks_nothing_more() {
     assert_eq!(failed.unfit_answer().and_then(|answer| answer.response.clone()), kept.response);
     assert_eq!(failed.unfit_answer().and_then(|answer| answer.flaw.clone()), kept.flaw);
 
-    let stored = KeptAnswer { finish_reason: kept.finish_reason, response: kept.response, flaw: kept.flaw };
-    let judged = |on_mismatch| rules(on_mismatch).verdict(&stored);
+    let stored = KeptAnswer {
+        finish_reason: kept.finish_reason,
+        response: kept.response,
+        calls_tools: false,
+        flaw: kept.flaw,
+    };
+    let judged = |on_mismatch| rules(on_mismatch).verdict(&stored, None);
     let flaw = stored.flaw.clone().expect("a flaw");
     assert_eq!(kept.warnings, [format!("lost_paragraphs: {}", flaw.message)]);
     assert_eq!(judged(OnMismatch::Keep), Ok(kept.warnings));

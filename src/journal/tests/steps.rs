@@ -66,8 +66,10 @@ fn what_a_row_used_is_the_sum_over_its_steps() {
 
 #[test]
 fn a_flaw_is_kept_with_its_answer_and_decides_when_the_rules_change() {
-    use crate::conversation::{CODES, ConversationRules};
+    use crate::conversation::ConversationRules;
+    use crate::conversation::kept::CODES;
     use crate::job::split::OnMismatch;
+    use crate::journal::revalidation::HeldScope;
 
     let desk = Desk::new();
     let flaw = Some(Flaw { code: "lost_markup".to_owned(), message: "`{x}` is missing".to_owned() });
@@ -81,7 +83,7 @@ fn a_flaw_is_kept_with_its_answer_and_decides_when_the_rules_change() {
     ]);
     let hold = |on_mismatch| {
         let rules = ConversationRules { on_mismatch: Some(on_mismatch), ..ConversationRules::default() };
-        let turned = desk.open().hold_to(&CODES, |kept| rules.verdict(kept)).unwrap();
+        let turned = desk.open().hold_to((&CODES, HeldScope::All), |kept| rules.verdict(kept, None)).unwrap();
         let sql = "SELECT status, coalesce(error_code, error) FROM entries ORDER BY entry";
         (turned.failed, turned.ok, dump(desk.reader().connection(), sql))
     };

@@ -79,6 +79,7 @@ enum Action {
     MergeParagraphs,
     Untranslated,
     EchoInstruction,
+    Explain,
 }
 
 impl Script {
@@ -188,6 +189,7 @@ fn settle_action(written: &WrittenFault, action: Action, status: Option<u16>) ->
         Action::MergeParagraphs => Effect::Mistranslate(Mistranslation::MergeParagraphs),
         Action::Untranslated => Effect::Mistranslate(Mistranslation::Untranslated),
         Action::EchoInstruction => Effect::Mistranslate(Mistranslation::EchoInstruction),
+        Action::Explain => Effect::Mistranslate(Mistranslation::Explain),
     })
 }
 

@@ -1,6 +1,7 @@
 //! `fanfold run`: the requests of a job, the server's replies, and how each row ends.
 
 mod blank;
+mod checks;
 mod compatible_servers;
 mod duplicate_requests;
 mod each;

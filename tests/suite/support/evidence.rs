@@ -41,7 +41,7 @@ impl Seen {
 }
 
 /// Faults of the script whose reply is a whole answer all the same, with something missing from its text.
-const MISTRANSLATIONS: [&str; 7] = [
+const MISTRANSLATIONS: [&str; 8] = [
     "drop_blank_lines",
     "eat_placeholders",
     "eat_repeated",
@@ -49,6 +49,7 @@ const MISTRANSLATIONS: [&str; 7] = [
     "merge_paragraphs",
     "untranslated",
     "echo_instruction",
+    "explain",
 ];
 
 impl Seen {
@@ -77,8 +78,10 @@ pub struct Book {
     pub entries: Vec<Entry>,
     /// The fingerprint behind each request id that the journal knows.
     pub fingerprints: HashMap<String, Vec<u8>>,
-    /// The request ids of paid answers that did not end their row.
+    /// The request ids of paid answers that did not end their row, and after which another request follows.
     pub in_between: HashSet<String>,
+    /// How many answers to a request did not pass a check, after which the same request may follow.
+    pub unchecked: HashMap<Vec<u8>, i64>,
 }
 
 impl Book {
@@ -107,7 +110,7 @@ impl Book {
         let mut statement = connection.prepare(sql).expect("the journal's tables");
         let known = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         let fingerprints = known.and_then(Iterator::collect).expect("request ids");
-        let sql = "SELECT request_id FROM steps WHERE next IS NOT NULL AND request_id IS NOT NULL";
+        let sql = "SELECT request_id FROM steps WHERE next <> 'check' AND request_id IS NOT NULL";
         let in_between = match connection.prepare(sql) {
             Ok(mut statement) => {
                 let ids = statement.query_map([], |row| row.get(0));
@@ -116,7 +119,16 @@ impl Book {
             // A journal of the first version has no such steps.
             Err(_) => HashSet::new(),
         };
-        Self { entries, fingerprints, in_between }
+        let sql = "SELECT e.fingerprint, count(*) FROM steps s JOIN entries e ON e.entry = s.entry
+                   WHERE s.next = 'check' GROUP BY 1";
+        let unchecked = match connection.prepare(sql) {
+            Ok(mut statement) => {
+                let counts = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+                counts.and_then(Iterator::collect).expect("counts")
+            }
+            Err(_) => HashMap::new(),
+        };
+        Self { entries, fingerprints, in_between, unchecked }
     }
 
     /// The entries that rows of the input claim.

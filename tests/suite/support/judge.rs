@@ -180,6 +180,11 @@ impl Judge {
             let fresh = !settled.contains(&entry.number);
             *needed.entry(&entry.fingerprint).or_default() += i64::from(fresh);
         }
+        // An answer that does not pass a check is asked again.
+        for (fingerprint, count) in &after.unchecked {
+            let before = self.before.unchecked.get(fingerprint).copied().unwrap_or(0);
+            *needed.entry(fingerprint).or_default() += count - before;
+        }
         // A row may need several requests; none of them twice.
         let mut answered: HashMap<(&[u8], &str), i64> = HashMap::new();
         for seen in &seen[self.judged..] {
