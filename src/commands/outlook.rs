@@ -190,6 +190,9 @@ impl Outlook {
             0 => String::new(),
             requests => format!("; {} more with unknown price", counted(requests, "request")),
         };
+        if self.to_send == 0 {
+            return vec![format!("expected cost: {}", self.amount(expected))];
+        }
         vec![
             format!("expected cost: {}: {}{unpriced}", self.amount(expected), self.reason()),
             format!("at most: {}, {}{rest}", self.amount(most), self.most_reason(job)),
@@ -240,8 +243,18 @@ impl Outlook {
         })
     }
 
-    /// The tokens to use, in words.
-    pub(super) fn tokens(&self) -> String {
+    /// The requests to send and their tokens, in words.
+    pub(super) fn requests(&self) -> String {
+        let requests = counted(self.to_send, "request");
+        let packed = self.packs.filter(|packs| packs.on && packs.requests < self.to_send);
+        match packed {
+            _ if self.to_send == 0 => requests,
+            Some(packs) => format!("{requests} in about {} packs, {}", count(packs.requests), self.tokens()),
+            None => format!("{requests}, {}", self.tokens()),
+        }
+    }
+
+    fn tokens(&self) -> String {
         let most = match self.most_completion_tokens {
             Some(most) if most > self.completion_tokens => format!(" (at most {})", count(most)),
             Some(_) => String::new(),

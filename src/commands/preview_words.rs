@@ -34,15 +34,14 @@ pub(super) fn estimates(
     let (job, words) = (&opened.job, opened.words());
     let cost_estimate = plan.cost_estimate.scaled(plan.share_to_send());
     let now = clock::timestamp();
-    let requests = counted(outlook.to_send, "request");
-    let mut lines =
-        vec![format!("to send: {requests}, {}{}{}", outlook.tokens(), not_sent(plan), sent_later(job, plan))];
+    let rest = not_sent(plan) + &sent_later(job, plan);
+    let mut lines = vec![format!("to send: {}{rest}", outlook.requests())];
     lines.extend(outlook.lines(job, besides(job)));
     lines.extend(prices(job, &cost_estimate).filter(|_| outlook.expected.is_some()));
     lines.extend(whole_line(&plan.whole_rows, plan.cost_estimate.prompts, words));
     lines.extend(CapAccount::before_a_run(reader, job)?.lines());
     lines.extend(outlook.cap_line());
-    lines.push(duration_line(job, outlook.seconds));
+    lines.extend((outlook.to_send > 0).then(|| duration_line(job, outlook.seconds)));
     lines.extend(outlook.pack_line());
     lines.extend(time_is_up(job, plan, reader, now)?);
     if let Some(span) = job.schedule.at(now) {

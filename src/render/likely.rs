@@ -118,3 +118,79 @@ fn usual(body: &Map<String, Value>, lengths: &Lengths, thinks: bool) -> Expected
     let by = if thinks { LikelyBy::Thoughts } else { LikelyBy::Answer };
     ExpectedAnswers::Usual { tokens: (answer + thoughts) * choices, by }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::models::ModelTable;
+
+    /// What a request with this text and these fields is likely to use.
+    fn likely(text: &str, fields: Value) -> LikelyUsage {
+        let mut body = json!({ "model": "qwen-mt-plus", "messages": [{ "role": "user", "content": text }] });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let body = body.as_object().unwrap();
+        let table = std::sync::Arc::new(ModelTable::built_in().clone());
+        let facts = table.catalog("http://localhost").of(body["model"].as_str().unwrap());
+        let thinks = facts.thinks(None).unwrap_or(false);
+        let estimate = super::super::estimate::of(body, &facts, thinks);
+        let lengths = LikelyLengths::of(body, &facts, thinks, &estimate);
+        lengths.usage([text].into_iter(), text_tokens(text), estimate.prompt_tokens as f64)
+    }
+
+    fn translated(text: &str, source: &str, target: &str) -> LikelyUsage {
+        likely(text, json!({ "translation_options": { "source_lang": source, "target_lang": target } }))
+    }
+
+    #[test]
+    fn a_translation_is_as_long_as_its_text_in_the_tokens_of_its_language() {
+        let text = "Add the selected items to your shopping cart";
+        let french = translated(text, "English", "French");
+        assert_eq!(french, translated(text, "auto", "fr"), "the text shows its language");
+        let thai = translated(text, "en", "Thai");
+        assert!((thai.completion_tokens / french.completion_tokens - 2.18 / 1.48).abs() < 0.01);
+        assert_eq!(french.prompt_tokens, thai.prompt_tokens);
+        // The instructions, and about nine tokens of text.
+        assert!((54.0..57.0).contains(&french.prompt_tokens), "{french:?}");
+        let back = translated("选定的商品添加到购物车", "auto", "English");
+        assert!((6.0..12.0).contains(&back.completion_tokens), "{back:?}");
+        assert_eq!(back.by, LikelyBy::Translation);
+    }
+
+    #[test]
+    fn terms_are_read_and_the_most_is_six_texts_within_the_bounds_of_request_and_model() {
+        let options = |more: Value| {
+            let mut options = json!({ "source_lang": "English", "target_lang": "French" });
+            options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({ "translation_options": options })
+        };
+        let plain = likely("Good day", options(json!({})));
+        let terms = json!({ "terms": [{ "source": "day", "target": "jour" }] });
+        assert!(likely("Good day", options(terms)).prompt_tokens > plain.prompt_tokens + 8.0);
+        // 8 characters, six times, 0.28 tokens each, and half as much again; of one character, no fewer than 16.
+        assert!((plain.most_completion_tokens - 8.0 * 6.0 * 0.28 * 1.5).abs() < 0.01, "{plain:?}");
+        assert_eq!(translated("A", "English", "French").most_completion_tokens, 16.0);
+        let long = translated(&"word ".repeat(6_000), "English", "French");
+        assert_eq!(long.most_completion_tokens, 8_192.0);
+        let mut bounded = options(json!({}));
+        bounded["max_tokens"] = json!(5);
+        let bounded = likely("Good day", bounded);
+        assert_eq!((bounded.most_completion_tokens, bounded.completion_tokens < 5.1), (5.0, true));
+    }
+
+    #[test]
+    fn an_answer_has_its_usual_length_and_thoughts_theirs() {
+        let of = |fields: Value| {
+            let usage = likely("Why?", fields);
+            (usage.completion_tokens, usage.by)
+        };
+        assert_eq!(of(json!({ "model": "qwen-plus" })), (250.0, LikelyBy::Answer));
+        assert_eq!(of(json!({ "model": "any-server's-own", "max_tokens": 40 })), (20.0, LikelyBy::Answer));
+        assert_eq!(of(json!({ "model": "qwen3.6-plus" })), (1_750.0, LikelyBy::Thoughts));
+        assert_eq!(
+            of(json!({ "model": "qwen3.6-plus", "thinking_budget": 100 })),
+            (300.0, LikelyBy::Thoughts)
+        );
+    }
+}

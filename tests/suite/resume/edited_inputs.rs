@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
 
 use crate::support::harness::{Scene, row, text};
 
@@ -158,21 +159,35 @@ fn a_changed_prompt_sends_every_row_and_the_old_one_none() {
     }
 }
 
-/// The number of requests in the output of `preview`.
+/// The number of requests in the output of `preview`, which it says twice.
 fn foretold(scene: &Scene) -> usize {
     let shown = scene.run(&["preview", "job.toml"]).expect_code(0).stdout;
     let line = shown.lines().find_map(|line| line.strip_prefix("to send: ")).expect("what is to be sent");
-    line.split(' ').next().expect("a number").parse().expect("a number")
+    let told = line.split(' ').next().expect("a number").parse().expect("a number");
+    let json = scene.run(&["preview", "job.toml", "--json"]).expect_code(0).stdout;
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let number = |key: &str| json[key].as_f64().unwrap_or_else(|| panic!("no {key} in {json}"));
+    assert_eq!(json["to_send"].as_u64(), Some(told as u64), "{json}");
+    // Nothing costs nothing, and anything costs something, at most more.
+    assert_eq!(told == 0, number("expected") == 0.0, "{json}");
+    assert!(number("expected") <= number("most"), "{json}");
+    told
 }
 
 #[test]
 fn run_sends_exactly_the_rows_that_preview_announces() {
     let edits = prop::collection::vec(prop::collection::vec(edit(), 1..5), 1..4);
-    for more in ["", "input.id = \"id\"\n", "input.duplicates = \"share\"\n"] {
-        let mut runner = TestRunner::new(Config { cases: 8, failure_persistence: None, ..Config::default() });
+    let each =
+        "input.id = \"id\"\neach.lang = [\"French\", \"German\"]\nrequest.user = \"{{ each.lang }}\"\n";
+    for more in ["", "input.id = \"id\"\n", "input.duplicates = \"share\"\n", each] {
+        let mut runner = TestRunner::new(Config { cases: 6, failure_persistence: None, ..Config::default() });
         let tested = runner.run(&edits, |rounds| {
             let scene = Scene::new();
-            scene.job("in.jsonl", "out.jsonl", &format!("input.on_bad_row = \"skip\"\n{more}"));
+            scene.job(
+                "in.jsonl",
+                "out.jsonl",
+                &format!("input.on_bad_row = \"skip\"\nprice = {{ input = 1.0, output = 2.0 }}\n{more}"),
+            );
             let first: Vec<Row> = (0..7).map(|number| (number, number)).collect();
             let (mut rows, mut fresh) = (first.clone(), 100);
             for round in [vec![]].into_iter().chain(rounds) {
