@@ -136,7 +136,9 @@ fn besides(job: &Job) -> &'static str {
         () if halves(job) => "; plus the parts of pieces whose answers are not whole",
         () if job.merge.is_some() || job.digest.is_some() => "; plus the requests over answers",
         () if job.answer.on_length == OnLength::Grow => "; plus longer second answers",
-        () if job.answer.schema.is_some() && job.answer.repair > 0 => "; plus repaired answers",
+        () if job.answer.repair > 0 && (job.answer.schema.is_some() || !job.answer.checks.is_empty()) => {
+            "; plus repaired answers"
+        }
         () => "",
     }
 }

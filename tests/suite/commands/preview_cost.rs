@@ -293,3 +293,20 @@ fn what_packing_saves_is_told_in_time_and_money_whether_it_is_on_or_off() {
     let told = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
     assert!(!told.contains("packing"), "{told}");
 }
+
+#[test]
+fn blank_rows_are_counted_and_cost_nothing_and_repairs_are_named() {
+    let mut scene = chat("");
+    let alone = preview(&scene);
+    scene.write("in.jsonl", format!("{{\"text\": \" \"}}\n{}{{\"text\": \"\"}}\n", rows(0..20)));
+    let before = preview(&scene);
+    assert_eq!((&before["blank"], &before["to_send"], &before["rows"]), (&2.into(), &20.into(), &22.into()));
+    assert_eq!(before["expected"], alone["expected"]);
+    let shown = scene.run(&["preview", "job.toml", "-n", "0"]).expect_code(0).stdout;
+    assert!(shown.contains("2 without text") && !shown.contains("repaired"), "{shown}");
+    let checks = ["preview", "job.toml", "-n", "0", "--set", "answer.checks=[\"placeholders\"]"];
+    let shown = scene.run(&checks).expect_code(0).stdout;
+    assert!(shown.contains("as long as the model allows; plus repaired answers\n"), "{shown}");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    assert_eq!(scene.witness().len(), 20);
+}
