@@ -34,6 +34,13 @@ const MOST_NAMED: usize = 5;
 /// The checks by name.
 pub const NAMES: [&str; 3] = ["placeholders", "translated", "length"];
 
+/// The checks that the words of a failure name, as [`FailedCheck`] writes them one after the other.
+pub fn named_in(words: &str) -> Vec<&'static str> {
+    let is_named =
+        |name: &&str| words.starts_with(&format!("{name}: ")) || words.contains(&format!("; {name}: "));
+    ["placeholders", "keep", "translated", "length"].into_iter().filter(is_named).collect()
+}
+
 /// What each answer is checked for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Checks {

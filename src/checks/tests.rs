@@ -241,6 +241,15 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn the_checks_in_the_words_of_a_failure_are_found_again() {
+    assert_eq!(
+        named_in("placeholders: `{x}` is missing; length: 1 characters for 100"),
+        ["placeholders", "length"]
+    );
+    assert_eq!(named_in("keep: `length` is missing"), ["keep"]);
+}
+
+#[test]
 fn an_answer_that_is_the_source_is_no_translation_unless_that_has_no_words() {
     let checks = Checks { translated: true, keep: vec![Keep::new("ACME").unwrap()], ..Checks::default() };
     let names = |source: &str, answer: &str| {

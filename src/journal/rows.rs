@@ -168,7 +168,7 @@ impl Reader {
         })
     }
 
-    /// Why rows have failed: the code, how many rows, the position of one and its message; the most frequent first.
+    /// Why rows have failed: the code (and for an answer that does not pass a check, the first such check), how many rows, the position of one and its message; the most frequent first.
     ///
     /// # Errors
     ///
@@ -177,7 +177,8 @@ impl Reader {
         // Of a group SQLite gives the columns of the row that has the least position.
         let sql = "SELECT error_code, count(*), min(coalesce(position, 9000000000)), error, coalesce(row_id, over)
                    FROM entries WHERE status = 'failed' AND (position IS NOT NULL OR over IS NOT NULL AND gone_at IS NULL)
-                   GROUP BY error_code ORDER BY 2 DESC LIMIT 10";
+                   GROUP BY error_code, CASE error_code WHEN 'check_failed' THEN substr(error, 1, instr(error, ':')) END
+                   ORDER BY 2 DESC LIMIT 10";
         self.all(sql, [], |row| {
             Ok(FailureGroup {
                 code: row.get::<_, Option<String>>(0)?.unwrap_or_default(),

@@ -9,6 +9,8 @@ use super::histogram::Histogram;
 use super::message_groups::MessageGroups;
 use super::subject::row_name;
 use super::timeline::Timeline;
+use crate::checks::named_in;
+use crate::conversation::CHECK_FAILED;
 use crate::epoch;
 use crate::history::{FailedRow, PastAnswer, PastFault, PastHeld, Run, Spent};
 use crate::job::price::{ByKind, Price};
@@ -137,7 +139,14 @@ impl Figures {
 
     /// Adds a row that has failed.
     pub fn failed_row(&mut self, row: &FailedRow<'_>) {
-        self.failed.add(row.code, row.message, || row_name(row.position, row.id));
+        let example = || row_name(row.position, row.id);
+        match row.code {
+            // What an answer lacks is another thing each time.
+            CHECK_FAILED => {
+                self.failed.add_as(named_in(row.message).join(" "), row.code, row.message, example)
+            }
+            _ => self.failed.add(row.code, row.message, example),
+        }
     }
 
     /// Adds what held a run back in a minute.

@@ -40,7 +40,12 @@ impl<E> Default for MessageGroups<E> {
 impl<E> MessageGroups<E> {
     /// Adds a message.
     pub fn add(&mut self, code: &str, message: &str, example: impl FnOnce() -> E) {
-        let key = (code.to_owned(), pattern(message));
+        self.add_as(pattern(message), code, message, example);
+    }
+
+    /// Adds a message to those of its code that share a `pattern`.
+    pub fn add_as(&mut self, pattern: String, code: &str, message: &str, example: impl FnOnce() -> E) {
+        let key = (code.to_owned(), pattern);
         if let Some(kind) = self.kinds.get_mut(&key) {
             kind.count += 1;
         } else if self.kinds.len() < KINDS {

@@ -131,6 +131,24 @@ fn with_flag_the_answer_is_accepted_and_a_column_says_what_is_wrong() {
 }
 
 #[test]
+fn failures_are_counted_by_check() {
+    let more = "answer.checks = [\"placeholders\", \"translated\"]\nanswer.repair = 0\n";
+    let faults = "[[fault]]\ncontains = \"Hello\"\naction = \"eat_placeholders\"\n\
+                  [[fault]]\ncontains = \"Good\"\naction = \"untranslated\"\n";
+    let mut scene = scene(&["Hello {name}", "Hello {you}", "Good day"], faults, more);
+    let (finished, _) = run(&mut scene);
+    finished
+        .expect_code(3)
+        .says("2 rows failed with check_failed, such as in.jsonl:1: placeholders: `{name}` is missing")
+        .says("1 row failed with check_failed, such as in.jsonl:3: translated: the answer is the source");
+    let status = scene.run(&["status", "job.toml", "--json"]).expect_code(0).stdout;
+    let status: Value = serde_json::from_str(&status).expect("JSON");
+    assert_eq!(status["failures"].as_array().map(Vec::len), Some(2));
+    scene.run(&["report", "job.toml", "--output", "report.html"]).expect_code(0);
+    assert!(scene.read("report.html").contains("translated: the answer is the source"));
+}
+
+#[test]
 fn each_check_finds_its_fault_and_nothing_else_does() {
     let long =
         "A sentence that is long enough for its length to say something about its translation, as most are.";
