@@ -14,6 +14,26 @@ pub enum Format {
     Tsv,
     /// Apache Parquet.
     Parquet,
+    /// A spreadsheet: Office Open XML, as Excel and LibreOffice write it.
+    Xlsx,
+}
+
+/// How many rows a sheet holds, with its header.
+pub const MAX_SHEET_ROWS: u64 = 1 << 20;
+/// How many columns a sheet holds.
+pub const MAX_SHEET_COLUMNS: usize = 1 << 14;
+/// How many characters a cell of a sheet holds, counted as UTF-16.
+pub const MAX_SHEET_TEXT: usize = 32_767;
+
+/// The letters of a sheet's column, by its index from 0.
+pub fn column_letters(index: usize) -> String {
+    let (mut letters, mut rest) = (Vec::new(), index + 1);
+    while rest > 0 {
+        rest -= 1;
+        letters.push(char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[rest % 26]));
+        rest /= 26;
+    }
+    letters.iter().rev().collect()
 }
 
 /// How a text format is compressed.
@@ -30,7 +50,7 @@ pub enum Compression {
 /// The endings of the formats, as a sentence lists them.
 macro_rules! endings {
     () => {
-        ".jsonl, .csv, .tsv or .parquet"
+        ".jsonl, .csv, .tsv, .parquet or .xlsx"
     };
 }
 pub(crate) use endings;
@@ -40,11 +60,12 @@ pub(crate) const ENDINGS: &str = endings!();
 
 impl Format {
     /// Every format, with the endings of its files' names; the first is the format's own name.
-    pub const ALL: [(Self, &[&str]); 4] = [
+    pub const ALL: [(Self, &[&str]); 5] = [
         (Self::Jsonl, &["jsonl", "ndjson"]),
         (Self::Csv, &["csv"]),
         (Self::Tsv, &["tsv", "tab"]),
         (Self::Parquet, &["parquet", "pq"]),
+        (Self::Xlsx, &["xlsx"]),
     ];
 
     /// The format according to a file's name, before an ending for compression. `None` for an unknown ending.
@@ -87,6 +108,11 @@ mod tests {
     fn every_format_is_in_the_list_of_endings_that_messages_show() {
         let listed: Vec<&str> = ENDINGS.split([',', ' ']).filter(|word| word.starts_with('.')).collect();
         assert_eq!(listed, Format::ALL.map(|(format, _)| format!(".{format}")));
+    }
+
+    #[test]
+    fn columns_of_a_sheet_have_letters() {
+        assert_eq!([0, 25, 26, 701, 702, 16_383].map(column_letters), ["A", "Z", "AA", "ZZ", "AAA", "XFD"]);
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod row;
 mod row_words;
 mod schema;
 mod secrets;
+mod sheet_time;
 mod tally;
 mod text;
 mod tokens;

@@ -8,6 +8,8 @@ use arrow::datatypes::FieldRef;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::sheet_time::SheetTime;
+
 /// One row of the input, as a source read it.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -106,6 +108,8 @@ pub enum Origin {
     Line(Box<str>),
     /// A record of a CSV or TSV file; its fields are its text.
     Record,
+    /// A row of a spreadsheet; its fields are its values, and these columns are dates and times.
+    Sheet(Box<[(Box<str>, SheetTime)]>),
     /// A row of an Arrow batch, by its index there.
     Columnar(Arc<RecordBatch>, usize),
 }
@@ -115,7 +119,7 @@ pub enum Origin {
 pub struct Place {
     /// The file as the user named it, or `<stdin>`.
     pub file: Arc<str>,
-    /// Counted from 1: the line on which the row begins, or the row's number in a Parquet file.
+    /// Counted from 1: the line on which the row begins, or the row's number in a Parquet file or on a sheet.
     pub number: u64,
     /// What `number` counts.
     pub unit: PlaceUnit,
@@ -126,7 +130,7 @@ pub struct Place {
 pub enum PlaceUnit {
     /// Lines of a text file.
     Line,
-    /// Rows of a Parquet file.
+    /// Rows of a Parquet file or a sheet.
     Row,
     /// Nothing: the row is the file.
     File,

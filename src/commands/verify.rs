@@ -14,6 +14,7 @@ use super::status::over_line;
 use crate::cli::JobArgs;
 use crate::config::resolve::check_model_is_named;
 use crate::exit::Exit;
+use crate::format::Format;
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::journal::rows::StateCounts;
@@ -150,6 +151,9 @@ fn check_output(
             first.get_or_insert_with(|| item.place().to_string());
         }
     }
+    // A sheet ends with its last value.
+    let ends_early = output.format == Format::Xlsx && names.status.is_none() && names.id.is_none();
+    let found = if ends_early { found.max(lines) } else { found };
     if found != lines {
         let rows = counted(found, "row");
         writeln!(out, "output: {path} has {rows}, and the input has {}", count(lines))?;

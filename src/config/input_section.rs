@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Value;
 
 use crate::config::one_or_many::OneOrMany;
-use crate::config::patterns::{DURATION, size};
+use crate::config::patterns::{DURATION, sheet, size};
 use crate::config::words::optional_word;
 use crate::job::input_format::InputFormat;
 
@@ -37,6 +37,10 @@ pub struct InputSection {
     /// Character between the cells of a CSV file. Default: detected from the header line.
     #[schemars(length(equal = 1))]
     pub delimiter: Option<String>,
+    /// Sheet of a spreadsheet, by name or by number from 1. Default: the first that is not hidden.
+    #[serde(default)]
+    #[schemars(schema_with = "sheet")]
+    pub sheet: Option<Value>,
     /// Longest line or record, in bytes or as `16MB`; also sets how much one template may produce.
     #[serde(default)]
     #[schemars(schema_with = "size", extend("default" = "16MiB"))]

@@ -13,6 +13,11 @@ pub(super) fn concurrency(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1, "maximum": 100_000 }] })
 }
 
+/// `input.sheet`: a name or a number.
+pub(super) fn sheet(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "minLength": 1 }] })
+}
+
 /// A size: a number of bytes, or one with a unit.
 pub(super) fn size(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "pattern": SIZE }] })

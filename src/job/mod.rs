@@ -36,6 +36,7 @@ pub mod period;
 pub mod price;
 mod rehearsed_names;
 pub mod schedule;
+pub mod sheet_choice;
 pub mod split;
 mod template_text;
 pub mod units;
@@ -62,6 +63,7 @@ use period::CapPeriod;
 use price::Price;
 use rehearsed_names::simulated;
 use schedule::Schedule;
+use sheet_choice::SheetChoice;
 use split::Split;
 pub use template_text::TemplateText;
 
@@ -185,6 +187,8 @@ pub struct InputSettings {
     pub skip_bad_rows: bool,
     /// Whether nothing is asked of a row whose text is blank.
     pub skip_blank: bool,
+    /// The sheet of a spreadsheet; `None`: the first.
+    pub sheet: Option<SheetChoice>,
     /// The character between the cells of a CSV file, if it is not detected.
     pub delimiter: Option<u8>,
     /// The largest record, in bytes.

@@ -36,6 +36,7 @@ mod row_requests;
 pub mod run_record;
 mod scan;
 pub mod send;
+mod sheet_fit;
 mod split_row;
 mod structure;
 mod survey;

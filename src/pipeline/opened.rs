@@ -94,6 +94,7 @@ impl Opened {
             id: job.input.id.clone(),
             delimiter: job.input.delimiter,
             encoding: job.input.documents.encoding.clone(),
+            sheet: job.input.sheet.clone(),
             max_record_bytes: job.input.max_record_bytes,
             own: own_files(&job.output),
             is_kept: crate::journal::is_part_of_one,

@@ -70,8 +70,10 @@ fn job_mark(opened: &Opened, plan: &Plan) -> String {
     let compression = Compression::of_path(&output.path.to_string_lossy());
     let form =
         (output.format, compression, &output.select, &output.rename, &output.prefix, output.spreadsheet_safe);
+    let manner = (opened.source.csv_manner(), output.delimiter, output.bom);
     let each = (output.layout, output.wide.as_ref().map(|template| &template.source));
     let (fields, columns, warnings) = (opened.fields(), &plan.columns, opened.gives_warnings());
-    let text = format!("{} {form:?} {each:?} {fields:?} {columns:?} {warnings}", opened.request_key());
+    let text =
+        format!("{} {form:?} {manner:?} {each:?} {fields:?} {columns:?} {warnings}", opened.request_key());
     fingerprint::of_bytes(text.as_bytes()).to_string()
 }

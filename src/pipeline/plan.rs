@@ -11,6 +11,7 @@ use super::prefetch::Prefetch;
 use super::requests::places_of;
 use super::row_requests::RowRequests;
 use super::scan::{Depth, RequestPlace, Scan, Scanned};
+use super::sheet_fit;
 use super::survey::Columns;
 use super::whole_rows::WholeRows;
 use super::{Opened, PipelineError};
@@ -211,6 +212,9 @@ fn finish(
     }
     let survey = columns.finish(plan.rows, purpose == Purpose::Export || opened.columns_matter())?;
     plan.columns = survey.columns;
+    if !purpose.is_to_look() {
+        sheet_fit::check(opened, &plan)?;
+    }
     matcher.surveyed(survey.kept);
     plan.matched = matcher
         .finish(opened.job.input.limit.is_some(), purpose == Purpose::Send)

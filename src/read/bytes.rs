@@ -8,6 +8,7 @@ use std::sync::Arc;
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::ReadError;
+use super::sheet::ZIP_MAGIC;
 use super::spec::Expansion;
 use crate::encoding::{Utf8Stream, name_of, of_mark};
 use crate::format::Compression;
@@ -60,7 +61,7 @@ impl TextFile {
         let mut text =
             Self { file: file.clone(), compressed, encoding: "utf-8".to_owned(), is_marked: false, reader };
         let mut head = text.take_head()?;
-        refuse_parquet(file, &head)?;
+        refuse_binary(file, &head)?;
         let mark = of_mark(&head);
         if let Some((encoding, length)) = mark {
             (text.encoding, text.is_marked) = (encoding, true);
@@ -212,7 +213,11 @@ fn refuse_wide(file: &str, head: &[u8]) -> Result<(), ReadError> {
     Err(ReadError::format(file, format!("is UTF-16 text without a byte order mark; {advice}")))
 }
 
-fn refuse_parquet(file: &str, head: &[u8]) -> Result<(), ReadError> {
+fn refuse_binary(file: &str, head: &[u8]) -> Result<(), ReadError> {
+    if head.starts_with(ZIP_MAGIC) {
+        let advice = "if it is a spreadsheet, set the format to xlsx; decompress any other";
+        return Err(ReadError::format(file, format!("is a ZIP archive, but is read as text; {advice}")));
+    }
     if head.starts_with(PARQUET_MAGIC) {
         let advice = "decompress it if it is compressed, and set the format to parquet";
         return Err(ReadError::format(file, format!("holds Parquet, but is read as text; {advice}")));

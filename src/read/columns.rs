@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::error::ReadError;
 use super::parquet::types;
 use crate::csv_manner::CsvManner;
-use crate::row::{Column, ColumnKind};
+use crate::row::{Column, ColumnKind, JsonKind};
 
 /// How many columns a notice names.
 const NAMED: usize = 5;
@@ -157,6 +157,7 @@ impl<'a> SeenColumn<'a> {
     fn join(&mut self, column: &'a Column, file: &'a str) -> Result<(), ReadError> {
         self.files += 1;
         let (ColumnKind::Arrow(all), ColumnKind::Arrow(other)) = (&mut self.column.kind, &column.kind) else {
+            self.column.kind = joined_table_kind(&self.column.kind, &column.kind);
             return Ok(());
         };
         if all == other {
@@ -221,6 +222,17 @@ impl<'a> SeenColumn<'a> {
             }
             kind => Column { name: self.column.name, kind },
         }
+    }
+}
+
+/// The kind that holds the values of a column of text files and sheets: text, unless both have a narrower one.
+fn joined_table_kind(one: &ColumnKind, other: &ColumnKind) -> ColumnKind {
+    match (one, other) {
+        (ColumnKind::Json(one), ColumnKind::Json(other)) => match one.join(*other) {
+            JsonKind::Mixed => ColumnKind::Text,
+            joined => ColumnKind::Json(joined),
+        },
+        _ => ColumnKind::Text,
     }
 }
 

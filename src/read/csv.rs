@@ -5,15 +5,16 @@ use std::io::BufRead;
 use serde_json::{Map, Value};
 
 use super::bytes::TextFile;
-use super::columns::{self, Header};
+use super::columns::Header;
 use super::error::ReadError;
+use super::field_source::{FieldSource, kept};
 use super::folders::{self, FolderColumn};
 use super::header;
 use super::pass::{ReadPass, catch_panic};
 use super::record::RecordKey;
 use super::records::{Cells, Records};
 use crate::format::Format;
-use crate::row::{Column, Item, Origin, RecordHash};
+use crate::row::{Item, Origin, RecordHash};
 
 /// A text file as records, after its header.
 pub(super) struct CsvTable {
@@ -66,14 +67,6 @@ pub(super) struct CsvRows {
     guessed: Option<u8>,
 }
 
-/// Where the values of a column are.
-enum FieldSource {
-    /// In the records, at this cell index.
-    Read(usize),
-    /// The same in all rows of the file: the value from its folder, or null.
-    Constant(Value),
-}
-
 impl CsvRows {
     /// Reads `text` from its header on. Its `folders` give further columns.
     ///
@@ -100,19 +93,8 @@ impl CsvRows {
         let named = header.columns.iter().map(|column| column.name.clone());
         let (names, at) = with_unnamed(named, &header.unnamed);
         header.columns.extend(folders::columns(folders, &header.columns, false));
-        let places = columns::places(&pass.columns, &header)?;
-        let kept = pass.columns.iter().zip(places).filter(|(column, _)| pass.keeps(&column.name));
-        let cell = |(column, place): (&Column, Option<usize>)| {
-            let cell = match place {
-                Some(index) if index < at.len() => FieldSource::Read(at[index]),
-                Some(_) => FieldSource::Constant(
-                    folders::value(folders, &column.name).map_or(Value::Null, Value::from),
-                ),
-                None => FieldSource::Constant(Value::Null),
-            };
-            (column.name.clone(), cell)
-        };
-        let (kept, width) = (kept.map(cell).collect(), at.last().map_or(0, |last| last + 1));
+        let kept = kept(&header, &at, folders, pass)?;
+        let width = at.last().map_or(0, |last| last + 1);
         Ok(Self { records, kept, names, unnamed: header.unnamed, width, guessed })
     }
 

@@ -67,6 +67,16 @@ pub enum ReadError {
         /// The decoder's error.
         reason: String,
     },
+    /// A spreadsheet that is truncated or corrupt, or uses an unsupported feature.
+    #[error(
+        "{file} is not a readable .xlsx file: {reason}; open it in a spreadsheet program and save it again"
+    )]
+    Sheet {
+        /// The file as the user named it.
+        file: String,
+        /// The decoder's error.
+        reason: String,
+    },
     /// The texts of documents that could not be kept, or were not.
     #[error("{}: {reason}", path.display())]
     Documents {

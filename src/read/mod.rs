@@ -1,9 +1,9 @@
-//! The stage that yields the input's rows: JSONL, CSV, TSV and Parquet, from files, globs and standard input.
+//! The stage that yields the input's rows: JSONL, CSV, TSV, Parquet and spreadsheets, from files, globs and standard input.
 //!
 //! A [`Source`] is opened once: it resolves paths (`files`, `below`), determines formats (`formats`), joins the columns of all
 //! files (`columns`, `header`, `folders`) and saves standard input (`spool`). Each call of [`Source::rows`] is then a fresh
 //! `pass` from the start. [`Rows`] goes from file to file; `jsonl`, `csv` (over `records`, a lenient splitter) and `parquet`
-//! (with `cells`, `intervals`) read one file each. `bytes` opens and decompresses it, `object` takes the needed columns from a
+//! (with `cells`, `intervals`) and `sheet` read one file each. `bytes` opens and decompresses it, `object` takes the needed columns from a
 //! line, and `record` hashes the text of a row. `spec` defines what to read, and how. [`documents`] makes an input of the files
 //! of a folder.
 //!
@@ -25,6 +25,7 @@ mod conformance;
 mod csv;
 pub mod documents;
 mod error;
+mod field_source;
 mod file_stamp;
 mod files;
 mod folders;
@@ -39,6 +40,7 @@ mod pass;
 mod record;
 mod records;
 mod rows;
+mod sheet;
 mod source;
 mod spec;
 mod spool;

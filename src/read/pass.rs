@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::record::RecordKey;
 use super::spec::{Expansion, Projection};
+use crate::job::sheet_choice::SheetChoice;
 use crate::row::{BadRow, Column, Item, Origin, Place, Row, RowId};
 
 /// How many bytes of an unreadable row are kept.
@@ -21,6 +22,8 @@ pub(super) struct ReadPass {
     pub(super) columns: Vec<Column>,
     /// The delimiter set by the job.
     pub(super) delimiter: Option<u8>,
+    /// The sheet of spreadsheets set by the job.
+    pub(super) sheet: Option<SheetChoice>,
     /// The encoding of text files set by the job.
     pub(super) encoding: Option<String>,
     /// The longest record, in bytes.
@@ -39,6 +42,7 @@ impl ReadPass {
             id: self.id.clone(),
             columns: Vec::new(),
             encoding: None,
+            sheet: None,
             ..*self
         }
     }
@@ -124,6 +128,7 @@ impl ReadPass {
             columns: Vec::new(),
             delimiter: None,
             encoding: None,
+            sheet: None,
             max_record_bytes: super::spec::DEFAULT_MAX_RECORD_BYTES,
             expansion: super::spec::DEFAULT_EXPANSION,
             key: None,

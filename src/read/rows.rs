@@ -10,6 +10,7 @@ use super::jsonl::JsonlRows;
 use super::parquet::ParquetRows;
 use super::pass::ReadPass;
 use super::record::RecordKey;
+use super::sheet::SheetRows;
 use crate::format::Format;
 use crate::row::{Item, RecordHash};
 
@@ -33,6 +34,7 @@ enum FormatReader {
     Documents(Box<DocumentRows>),
     Csv(Box<CsvRows>),
     Parquet(Box<ParquetRows>),
+    Sheet(Box<SheetRows>),
 }
 
 impl Rows {
@@ -147,6 +149,7 @@ impl FormatReader {
                 Self::Csv(Box::new(CsvRows::new(text()?, input.format, &input.folders, pass)?))
             }
             Format::Parquet => Self::Parquet(Box::new(ParquetRows::open(input, pass)?)),
+            Format::Xlsx => Self::Sheet(Box::new(SheetRows::open(input, pass)?)),
         })
     }
 
@@ -155,6 +158,7 @@ impl FormatReader {
         match self {
             Self::Jsonl(_) | Self::Documents(_) | Self::Parquet(_) => key.of_file(&format!("{folders:?}")),
             Self::Csv(rows) => key.of_file(&format!("{folders:?} {:?}", rows.header())),
+            Self::Sheet(rows) => key.of_file(&format!("{folders:?} {:?}", rows.header())),
         }
     }
 
@@ -164,6 +168,7 @@ impl FormatReader {
             Self::Documents(rows) => rows.advance(),
             Self::Csv(rows) => rows.advance(),
             Self::Parquet(rows) => rows.advance(),
+            Self::Sheet(rows) => rows.advance(),
         }
     }
 
@@ -172,6 +177,7 @@ impl FormatReader {
             Self::Jsonl(rows) => rows.record(key),
             Self::Documents(rows) => Some(rows.record(key)),
             Self::Csv(rows) => Some(rows.record(key)),
+            Self::Sheet(rows) => Some(rows.record(key)),
             // Parquet columns are always decoded, and have no single written form.
             Self::Parquet(_) => None,
         }
@@ -183,6 +189,7 @@ impl FormatReader {
             Self::Documents(rows) => Ok(rows.item(position, pass)),
             Self::Csv(rows) => rows.item(position, pass),
             Self::Parquet(rows) => rows.item(position, pass),
+            Self::Sheet(rows) => rows.item(position, pass),
         }
     }
 }

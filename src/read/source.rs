@@ -20,6 +20,7 @@ use super::parquet;
 use super::pass::ReadPass;
 use super::record::RecordKey;
 use super::rows::Rows;
+use super::sheet;
 use super::spec::{InputSpec, Projection, STDIN_NAME};
 use super::spool;
 use crate::csv_manner::CsvManner;
@@ -185,6 +186,7 @@ impl Source {
             columns: self.columns.clone().unwrap_or_default(),
             delimiter: self.spec.delimiter,
             encoding: self.spec.encoding.clone(),
+            sheet: self.spec.sheet.clone(),
             max_record_bytes: self.spec.max_record_bytes,
             expansion: self.spec.expansion,
             key,
@@ -252,6 +254,9 @@ fn header(input: &InputFile, spec: &InputSpec) -> Result<Option<Header>, ReadErr
     };
     if input.format == Format::Parquet {
         return parquet::header(&input.file, &input.path).map(with_folders).map(Some);
+    }
+    if input.format == Format::Xlsx {
+        return Ok(sheet::header(input, spec)?.map(with_folders));
     }
     // Opened for JSONL too, so that a damaged file is reported before the first row.
     let text = TextFile::open(&input.file, &input.path, spec.expansion, spec.encoding.as_deref())?;

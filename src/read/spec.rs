@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::format::Format;
+use crate::job::sheet_choice::SheetChoice;
 
 /// The default maximum record of a text file: 16 MiB.
 pub const DEFAULT_MAX_RECORD_BYTES: u64 = 16 << 20;
@@ -28,7 +29,9 @@ pub struct InputSpec {
     pub delimiter: Option<u8>,
     /// The encoding of text files by its label; by default UTF-8, or what a byte order mark shows.
     pub encoding: Option<String>,
-    /// The maximum length of a JSONL line or CSV record, in bytes.
+    /// The sheet of spreadsheets; by default the first.
+    pub sheet: Option<SheetChoice>,
+    /// The maximum length of a JSONL line, CSV record or row of a sheet, in bytes.
     pub max_record_bytes: u64,
     /// How far a compressed file may expand.
     pub expansion: Expansion,
@@ -49,6 +52,7 @@ impl InputSpec {
             id: None,
             delimiter: None,
             encoding: None,
+            sheet: None,
             max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
             expansion: DEFAULT_EXPANSION,
             spool: spool.into(),

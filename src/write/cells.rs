@@ -106,7 +106,7 @@ impl CellReader {
                 let line = self.lines.line(batch, *index);
                 line.map_err(|error| WriteError::row(item, format!("the row has no form in JSON: {error}")))?
             }
-            Origin::Record | Origin::Columnar(..) => return Ok(self.fields(row)),
+            Origin::Record | Origin::Sheet(_) | Origin::Columnar(..) => return Ok(self.fields(row)),
         };
         let mut cells = vec![Cell::Null; self.names.len()];
         let taken = each_column(line, |name, value| {

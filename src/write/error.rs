@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error as ThisError;
 
-use crate::format::Format;
+use crate::format::{Format, MAX_SHEET_TEXT};
 use crate::row::{Item, Place};
 
 /// The last step of writing a file as a whole.
@@ -58,6 +58,17 @@ pub enum WriteError {
         /// What is wrong with it.
         problem: String,
     },
+    /// More than a spreadsheet holds.
+    #[error(
+        "{what}: {problem}; no answer is lost: `fanfold export JOB --output out.csv` writes them all, or give the job another \
+         output"
+    )]
+    Sheet {
+        /// The place of the row, or the output.
+        what: String,
+        /// What is too much.
+        problem: String,
+    },
     /// The values cannot be represented in the output's format.
     #[error("cannot write the rows of {} in their format", path.display())]
     Encoding {
@@ -92,6 +103,19 @@ impl WriteError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path, source },
             _ => Self::Io { doing, path, source },
         }
+    }
+
+    /// More than a spreadsheet holds: where, and what.
+    pub fn sheet(what: String, problem: String) -> Self {
+        Self::Sheet { what, problem }
+    }
+
+    /// A text in column `name` of so many characters, more than a cell of a spreadsheet holds.
+    pub fn long_cell(what: String, name: &str, length: usize) -> Self {
+        let problem = format!(
+            "the text of column `{name}` has {length} characters, and a cell of a spreadsheet holds {MAX_SHEET_TEXT}"
+        );
+        Self::Sheet { what, problem }
     }
 
     pub(super) fn row(item: &Item, problem: impl Into<String>) -> Self {

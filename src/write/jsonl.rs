@@ -82,7 +82,9 @@ fn refuse_clash(layout: &Layout, item: &Item, row: &Row) -> Result<(), WriteErro
             let _ = each_column(line, |name, _| names.push(name));
             layout.clashes_with(names.iter().map(AsRef::as_ref))
         }
-        Origin::Record | Origin::Columnar(..) => layout.clashes_with(row.fields.keys().map(String::as_str)),
+        Origin::Record | Origin::Sheet(_) | Origin::Columnar(..) => {
+            layout.clashes_with(row.fields.keys().map(String::as_str))
+        }
     };
     match clash {
         Some(column) => Err(WriteError::Clash { place: item.place().clone(), column }),
@@ -103,7 +105,7 @@ fn own_columns(line: &mut Vec<u8>, open: &OpenColumns, row: &Row) -> serde_json:
             line.push(b'{');
             each_column(text, |name, value| own_column(line, open.output_name(&name), value))
         }
-        Origin::Record | Origin::Columnar(..) => {
+        Origin::Record | Origin::Sheet(_) | Origin::Columnar(..) => {
             line.push(b'{');
             for (name, value) in &row.fields {
                 own_column(line, open.output_name(name), value);

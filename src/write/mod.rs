@@ -2,7 +2,7 @@
 //!
 //! A [`Layout`] determines the output's columns once for all formats (`columns`; `answer` for the columns of an answer, `answered` for
 //! their values in a row). A [`Writer`] then takes one row after another: `cells` finds the input's values, `jsonl`,
-//! `csv` and `parquet` write them, `encoder` compresses the bytes, and `atomic` holds the file until it can replace the old one.
+//! `csv`, `parquet` and `sheet` write them, `encoder` compresses the bytes, and `atomic` holds the file until it can replace the old one.
 //!
 //! Laws of this room:
 //!
@@ -29,6 +29,7 @@ mod json;
 mod jsonl;
 mod parquet;
 mod plain;
+mod sheet;
 
 use std::io::Write;
 use std::path::Path;
@@ -50,6 +51,7 @@ use csv::CsvWriter;
 use encoder::Encoder;
 use jsonl::JsonlWriter;
 use parquet::ParquetWriter;
+use sheet::SheetWriter;
 
 /// Writes the output one row at a time, in the order of the calls.
 ///
@@ -60,10 +62,11 @@ enum FormatWriter {
     Jsonl(Box<JsonlWriter>),
     Csv(Box<CsvWriter>),
     Parquet(Box<ParquetWriter>),
+    Sheet(Box<SheetWriter>),
 }
 
 impl Writer {
-    /// Opens the output. `compression` is for text formats; Parquet compresses its own pages.
+    /// Opens the output. `compression` is for text formats; the others compress their own parts.
     ///
     /// # Errors
     ///
@@ -80,13 +83,15 @@ impl Writer {
         }
         let sink = ByteSink::open(target, Manner::AS_NAMED)?;
         let path = sink.path().to_path_buf();
-        let compression = if format == Format::Parquet { Compression::Plain } else { compression };
+        let is_text = !matches!(format, Format::Parquet | Format::Xlsx);
+        let compression = if is_text { compression } else { Compression::Plain };
         let output = Encoder::new(sink, compression).map_err(|source| WriteError::writing(&path, source))?;
         Ok(Self(match format {
             Format::Jsonl => FormatWriter::Jsonl(Box::new(JsonlWriter::new(output, layout))),
             Format::Csv => FormatWriter::Csv(Box::new(CsvWriter::new(output, layout, b',')?)),
             Format::Tsv => FormatWriter::Csv(Box::new(CsvWriter::new(output, layout, b'\t')?)),
             Format::Parquet => FormatWriter::Parquet(Box::new(ParquetWriter::new(output, layout)?)),
+            Format::Xlsx => FormatWriter::Sheet(Box::new(SheetWriter::new(output, layout)?)),
         }))
     }
 
@@ -101,6 +106,7 @@ impl Writer {
             FormatWriter::Jsonl(rows) => rows.write(item, result),
             FormatWriter::Csv(rows) => rows.write(item, result),
             FormatWriter::Parquet(rows) => rows.write(item, result),
+            FormatWriter::Sheet(rows) => rows.write(item, result),
         }
     }
 
@@ -114,6 +120,7 @@ impl Writer {
             FormatWriter::Jsonl(rows) => rows.finish(),
             FormatWriter::Csv(rows) => rows.finish(),
             FormatWriter::Parquet(rows) => rows.finish(),
+            FormatWriter::Sheet(rows) => rows.finish(),
         }?;
         sink.commit()
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use toml::Value;
+
 use super::values::{bytes, duration};
 use crate::config::file::OutputSection;
 use crate::config::input_section::{Duplicates, InputSection, OnBadRow, OnBlank};
@@ -12,6 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::encoding::is_known;
 use crate::format::{ENDINGS, Format};
 use crate::job::documents::DocumentSettings;
+use crate::job::sheet_choice::SheetChoice;
 use crate::job::{InputSettings, Output, TemplateText};
 
 /// Settles an input.
@@ -35,6 +38,7 @@ pub fn input(mut section: InputSection, layers: &Layers) -> Result<InputSettings
         share_duplicates: section.duplicates == Some(Duplicates::Share),
         skip_bad_rows: section.on_bad_row == Some(OnBadRow::Skip),
         skip_blank: section.on_blank != Some(OnBlank::Send),
+        sheet: sheet(section.sheet.take(), layers)?,
         delimiter,
         max_record_bytes: max_record_bytes.unwrap_or(16 * 1024 * 1024),
         max_expanded_bytes: bytes("input.max_expanded", section.max_expanded.as_ref(), layers)?,
@@ -74,6 +78,16 @@ fn documents(section: &mut InputSection, layers: &Layers) -> Result<DocumentSett
             .unwrap_or(default.max_bytes),
         timeout,
     })
+}
+
+/// The sheet of a spreadsheet, if one is named.
+fn sheet(value: Option<Value>, layers: &Layers) -> Result<Option<SheetChoice>, Diagnostic> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(name)) if !name.is_empty() => Ok(Some(SheetChoice::Name(name))),
+        Some(Value::Integer(number)) if number > 0 => Ok(Some(SheetChoice::Number(number.unsigned_abs()))),
+        Some(_) => Err(layers.problem("input.sheet", "`sheet` must be a name, or a number from 1")),
+    }
 }
 
 /// The delimiter of cells at a key, if one is given.

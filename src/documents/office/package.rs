@@ -1,6 +1,7 @@
 //! What the package around a document says of it: its title, its pages, whether changes were tracked. A package that cannot be
 //! opened says nothing; the reader of the document has the words for it.
 
+use std::borrow::Cow;
 use std::io::{Cursor, Read};
 
 use zip::ZipArchive;
@@ -51,8 +52,9 @@ impl PackageFacts {
             }
             DocumentFormat::Pptx => {
                 let title = content_of(&part("docProps/core.xml"), "dc:title");
-                let is_slide = |name: &&str| name.starts_with("ppt/slides/slide") && name.ends_with(".xml");
-                let slides = archive.file_names().filter(is_slide).count() as u64;
+                let is_slide =
+                    |name: &Cow<'_, str>| name.starts_with("ppt/slides/slide") && name.ends_with(".xml");
+                let slides = archive.file_names().flatten().filter(is_slide).count() as u64;
                 Self { title, pages: Some(slides), ..Self::default() }
             }
             DocumentFormat::Odt | DocumentFormat::Odp => {

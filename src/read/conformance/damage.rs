@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::folder::{Folder, gzip, open, parquet_of, read_all, row, zstd};
+use super::folder::{Folder, gzip, open, parquet_of, read_all, row, sheet_rows, zstd};
+use super::workbook::workbook;
 use crate::read::{Expansion, Projection};
 use crate::row::Item;
 
@@ -42,7 +43,11 @@ fn compressed_text_is_recognised_by_its_first_bytes() {
 #[test]
 fn a_decompression_bomb_ends_in_an_error() {
     let folder = Folder::new();
-    for (name, bomb) in [("a.jsonl.gz", gzip(&[b' '; 4 << 20])), ("a.csv.zst", zstd(&[b'\n'; 4 << 20]))] {
+    for (name, bomb) in [
+        ("a.jsonl.gz", gzip(&[b' '; 4 << 20])),
+        ("a.csv.zst", zstd(&[b'\n'; 4 << 20])),
+        ("a.xlsx", workbook(&[("A", "visible", &" ".repeat(4 << 20))], "", "")),
+    ] {
         let path = folder.write(name, bomb);
         let mut spec = folder.spec(&[&path]);
         spec.expansion = Expansion { ratio: 100, free_bytes: 1 << 20 };
@@ -92,9 +97,10 @@ proptest! {
     fn damaged_files_never_panic(at in 0_usize..10_000, byte in any::<u8>(), cut in 0_usize..10_000) {
         let folder = Folder::new();
         let rows: Vec<(i64, Option<&str>)> = (0..50).map(|id| (id, (id % 3 > 0).then_some("some text"))).collect();
+        let xlsx = workbook(&[("A", "visible", &sheet_rows(&rows))], "", "");
         let table = "a,b\n1,2\n".repeat(50);
         let files =
-            [("a.parquet", parquet_of(&rows)), ("a.csv.gz", gzip(table.as_bytes())), ("a.csv.zst", zstd(table.as_bytes()))];
+            [("a.parquet", parquet_of(&rows)), ("a.xlsx", xlsx), ("a.csv.gz", gzip(table.as_bytes())), ("a.csv.zst", zstd(table.as_bytes()))];
         for (name, whole) in files {
             let mut damaged = whole.clone();
             damaged[at % whole.len()] = byte;

@@ -10,11 +10,13 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
+use super::workbook::{text_row, workbook};
 use crate::format::Format;
 use crate::read::{InputSpec, Projection, Source};
 use crate::row::{Item, Row};
 
-pub(super) const FORMATS: [Format; 4] = [Format::Jsonl, Format::Csv, Format::Tsv, Format::Parquet];
+pub(super) const FORMATS: [Format; 5] =
+    [Format::Jsonl, Format::Csv, Format::Tsv, Format::Parquet, Format::Xlsx];
 
 /// A folder of input files.
 pub(super) struct Folder(TempDir);
@@ -48,6 +50,7 @@ impl Folder {
             Format::Csv => table(",").into_bytes(),
             Format::Tsv => table("\t").into_bytes(),
             Format::Parquet => parquet_of(rows),
+            Format::Xlsx => workbook(&[("Sheet1", "visible", &sheet_rows(rows))], "", ""),
         };
         self.write(&format!("{name}.{format}"), content)
     }
@@ -55,6 +58,14 @@ impl Folder {
     pub(super) fn spec(&self, paths: &[&str]) -> InputSpec {
         InputSpec::new(paths.iter().copied(), self.path("spool"))
     }
+}
+
+/// The XML of a sheet of columns `id` and `text`.
+pub(super) fn sheet_rows(rows: &[(i64, Option<&str>)]) -> String {
+    let row = |(id, text): &(i64, Option<&str>)| {
+        text_row(&[None, *text]).replacen("<c/>", &format!("<c><v>{id}</v></c>"), 1)
+    };
+    text_row(&[Some("id"), Some("text")]) + &rows.iter().map(row).collect::<String>()
 }
 
 pub(super) fn batch_of(rows: &[(i64, Option<&str>)]) -> RecordBatch {

@@ -103,7 +103,9 @@ fn fields_are_chosen_renamed_and_prefixed_like_answer_columns() {
             write(&path, format, layout(&input, format, &chosen), &rows);
             let table = read(&path, format);
             assert_eq!(table.names, ["x_stars", "labels", "id", "x_title"], "{} as {format}", input.form);
-            assert_eq!(table.column("x_stars"), [Some("5"), None], "{} as {format}", input.form);
+            // A sheet ends with its last value.
+            let expected = if format == Format::Xlsx { &[Some("5")][..] } else { &[Some("5"), None] };
+            assert_eq!(table.column("x_stars"), expected, "{} as {format}", input.form);
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::array_value_to_string;
+use calamine::{Data, Reader, Xlsx, open_workbook};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value, json};
 
@@ -16,7 +17,8 @@ use crate::outcome::{Answer, RowResult, Status, Usage};
 use crate::row::{BadRow, Column, ColumnKind, Item, JsonKind, Origin, Place, PlaceUnit, Row};
 use crate::write::{Layout, OutputSpec, Target, Writer};
 
-pub(in crate::write) const FORMATS: [Format; 4] = [Format::Jsonl, Format::Csv, Format::Tsv, Format::Parquet];
+pub(in crate::write) const FORMATS: [Format; 5] =
+    [Format::Jsonl, Format::Csv, Format::Tsv, Format::Parquet, Format::Xlsx];
 
 /// A row of two columns, `id` and `text`.
 pub(in crate::write) type Sample = (i64, Option<&'static str>);
@@ -182,6 +184,7 @@ pub(in crate::write) fn read(path: &Path, format: Format) -> Table {
         Format::Csv => read_csv(path, b','),
         Format::Tsv => read_csv(path, b'\t'),
         Format::Parquet => read_parquet(path),
+        Format::Xlsx => read_sheet(path),
     }
 }
 
@@ -240,4 +243,16 @@ fn read_parquet(path: &Path) -> Table {
         rows.extend((0..batch.num_rows()).map(row));
     }
     Table { names, rows }
+}
+
+fn read_sheet(path: &Path) -> Table {
+    let mut workbook: Xlsx<_> = open_workbook(path).expect("a spreadsheet");
+    let range = workbook.worksheet_range("Sheet1").expect("a sheet");
+    let text = |cell: &Data| match cell {
+        Data::Empty => None,
+        other => Some(other.to_string()),
+    };
+    let mut rows = range.rows().map(|row| row.iter().map(text).collect::<Vec<_>>());
+    let names = rows.next().expect("a header").into_iter().map(Option::unwrap_or_default).collect();
+    Table { names, rows: rows.collect() }
 }

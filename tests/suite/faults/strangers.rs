@@ -101,7 +101,7 @@ fn hostile_text_reaches_the_terminal_from_nowhere() {
             &["status", "job.toml", "--row", &named],
             &["verify", "job.toml"],
             &["preview", "job.toml", "-n", "9"],
-            &["run", "job.toml", "--model", WILD, "--set", "output.path=\"\u{1b}[31m.xlsx\""],
+            &["run", "job.toml", "--model", WILD, "--set", "output.path=\"\u{1b}[31m.ods\""],
             &["run", "job.toml", "--set", "input.on_bad_row=stop"],
             &["run", "job.toml", "--progress", "json", "--output", "\u{1b}[31m\u{202e}.jsonl"],
             &["run", "\u{1b}[31m\u{202e}.toml"],

@@ -9,3 +9,4 @@ mod hostile_documents;
 mod made_documents;
 mod rows;
 mod several_files;
+mod sheets;

@@ -10,7 +10,8 @@ fn inputs() {
             mistake("a file that is not there").with(&["--input", "inn.csv"]),
             mistake("a glob that matches nothing").with(&["--input", "data/*.csv"]),
             mistake("a folder").file("data/a.png", "").with(&["--input", "data"]),
-            mistake("a workbook").file("in.xlsx", "PK").with(&["--input", "in.xlsx"]),
+            mistake("a workbook of an older kind").file("in.xls", "PK").with(&["--input", "in.xls"]),
+            mistake("no workbook").file("in.xlsx", "PK").with(&["--input", "in.xlsx"]),
             mistake("an ending that says nothing").file("in.dat", "a").with(&["--input", "in.dat"]),
             mistake("two formats").file("b.jsonl", "{}\n").with(&["--input", "in.csv", "--input", "b.jsonl"]),
             mistake("a column of the prompt that another file lacks")
@@ -76,7 +77,7 @@ fn outputs_and_journals() {
     hold(
         "outputs_and_journals",
         &[
-            mistake("an ending that says nothing").with(&["--output", "out.xlsx"]),
+            mistake("an ending that says nothing").with(&["--output", "out.ods"]),
             mistake("the input").with(&["--output", "in.csv"]),
             mistake("a folder").file("out.csv/a", "").with(&["--output", "out.csv"]),
             mistake("a file for a folder").with(&["--output", "in.csv/out.csv"]),
@@ -93,7 +94,7 @@ fn outputs_and_journals() {
             mistake("a row that is not there").after("run job.toml").command("status job.toml --row 99"),
             mistake("an export to a name that says nothing")
                 .after("run job.toml")
-                .command("export job.toml --output a.xlsx"),
+                .command("export job.toml --output a.ods"),
             mistake("a verification after the input grew")
                 .after("run job.toml")
                 .file("in.csv", "id,text\nr0,zero\nr1,one\nr2,two\nr3,three\n")

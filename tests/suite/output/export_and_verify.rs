@@ -31,7 +31,7 @@ fn export_writes_every_format_and_standard_output() {
     fs::remove_file(scene.path("out.jsonl")).expect("an output");
     scene.run(&["export", "job.toml"]).expect_code(0);
     assert_eq!(printed.stdout, scene.read("out.jsonl"));
-    scene.run(&["export", "job.toml", "--output", "copy.xlsx"]).expect_code(2).says("copy.xlsx");
+    scene.run(&["export", "job.toml", "--output", "copy.ods"]).expect_code(2).says("copy.ods");
     assert_eq!(fs::read(scene.path("out.jsonl.journal")).expect("a journal"), journal);
 }
 

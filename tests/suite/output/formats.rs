@@ -3,10 +3,19 @@
 use serde_json::json;
 
 use crate::support::harness::{Finished, Scene};
+use crate::support::sheets::{Cell, Sheet, workbook};
 use crate::support::tables::{ANSWER_COLUMNS, Table, csv, gzip, parquet, strings, zstd};
 
-const OUTPUTS: [&str; 7] =
-    ["out.jsonl", "out.csv", "out.tsv", "out.parquet", "out.jsonl.gz", "out.csv.zst", "out.tsv.gz"];
+const OUTPUTS: [&str; 8] = [
+    "out.jsonl",
+    "out.csv",
+    "out.tsv",
+    "out.parquet",
+    "out.xlsx",
+    "out.jsonl.gz",
+    "out.csv.zst",
+    "out.tsv.gz",
+];
 
 /// The texts of the rows. The first words of each are unique.
 const TEXTS: [&str; 5] = [
@@ -16,6 +25,8 @@ const TEXTS: [&str; 5] = [
     "fourth\thas a tab; and 'quotes'",
     "=fifth(looks; like a formula)",
 ];
+
+const IDS: [&str; 5] = ["r0", "r1", "r2", "r3", "r4"];
 
 const NOTES: [Option<&str>; 5] = [Some("a,b"), None, Some("\"quoted\""), Some("ñ"), None];
 
@@ -39,6 +50,12 @@ fn columnar() -> Vec<u8> {
     parquet([("id", strings(ids.map(Some))), ("text", strings(TEXTS.map(Some))), ("note", strings(NOTES))])
 }
 
+fn sheet() -> Vec<u8> {
+    let cells = |index: usize| [Some(IDS[index]), Some(TEXTS[index]), NOTES[index]].map(Cell::of);
+    let rows: Vec<_> = (0..TEXTS.len()).map(cells).collect();
+    workbook(&[Sheet::new("Rows", &["id", "text", "note"], &rows)])
+}
+
 /// Converts one input to every output format, and compares each output with the rows.
 fn becomes_every_output(input: &str, bytes: &[u8], has_nulls: bool) {
     for output in OUTPUTS {
@@ -59,7 +76,9 @@ fn check(scene: &Scene, output: &str, has_nulls: bool) {
     assert_eq!(table.texts("text"), TEXTS, "{output}");
     assert_eq!(table.texts("note"), NOTES.map(Option::unwrap_or_default), "{output}");
     let is_csv = output.contains(".csv") || output.contains(".tsv");
-    assert_eq!(table.rows[1]["note"].is_null(), has_nulls && !is_csv, "{output}");
+    // An empty cell of a sheet is null, whatever it was.
+    let is_null = output.ends_with(".xlsx") || has_nulls && !is_csv;
+    assert_eq!(table.rows[1]["note"].is_null(), is_null, "{output}");
     assert_eq!(table.rows[1]["error"].is_null(), !is_csv, "{output}: absent values are null, empty in CSV");
     assert!(table.texts("status").iter().all(|status| status == "ok"), "{output}");
     assert!(table.texts("finish_reason").iter().all(|reason| reason == "stop"), "{output}");
@@ -92,6 +111,11 @@ fn tsv_becomes_every_output() {
 #[test]
 fn parquet_becomes_every_output() {
     becomes_every_output("in.parquet", &columnar(), true);
+}
+
+#[test]
+fn a_spreadsheet_becomes_every_output() {
+    becomes_every_output("in.xlsx", &sheet(), true);
 }
 
 #[test]
@@ -145,9 +169,9 @@ fn piped(scene: &mut Scene, bytes: &[u8]) -> Finished {
 
 #[test]
 fn the_format_of_standard_input_is_detected_from_its_content_for_every_output() {
-    for bytes in [jsonl(), cells(b','), columnar()] {
+    for bytes in [jsonl(), cells(b','), columnar(), sheet()] {
         let has_nulls = bytes != cells(b',');
-        for output in ["out.jsonl", "out.csv", "out.parquet"] {
+        for output in ["out.jsonl", "out.csv", "out.parquet", "out.xlsx"] {
             let mut scene = Scene::new();
             scene.job("-", output, "");
             scene.judge.output = output.to_owned();

@@ -7,4 +7,5 @@ mod export_without_matching;
 mod formats;
 mod left_as_it_is;
 mod metrics_and_progress;
+mod sheets;
 mod terminal;

@@ -115,9 +115,9 @@ fn an_input_that_is_not_there_is_named() {
     refused(&mut scene, &["job.toml"], &["inn.csv: no such file", "did you mean `in.csv`?"]);
     scene.job("data/*.csv", "out.jsonl", "");
     refused(&mut scene, &["job.toml"], &["data/*.csv: ", "matches no file"]);
-    scene.write("in.xlsx", "PK");
-    scene.job("in.xlsx", "out.jsonl", "");
-    refused(&mut scene, &["job.toml"], &["in.xlsx: ", "save it as CSV"]);
+    scene.write("in.xls", "PK");
+    scene.job("in.xls", "out.jsonl", "");
+    refused(&mut scene, &["job.toml"], &["in.xls: ", "save it as .xlsx"]);
     refused(&mut scene, &["jbo.toml"], &["there is no job file jbo.toml"]);
     refused(&mut scene, &["in.csv"], &["in.csv is not a job file", "--input in.csv"]);
 }
@@ -125,7 +125,7 @@ fn an_input_that_is_not_there_is_named() {
 #[test]
 fn an_output_in_an_unknown_format_is_refused() {
     let mut scene = scene_of("in.csv");
-    for output in ["out.xlsx", "out", "out.json"] {
+    for output in ["out.ods", "out", "out.json"] {
         scene.job("in.csv", output, "");
         scene.judge.output = output.to_owned();
         refused(&mut scene, &["job.toml"], &["is not that of a known format", "job.toml:2:15", ".parquet"]);
@@ -230,10 +230,10 @@ fn a_flag_whose_value_is_none_is_wrong_usage_and_the_same_in_a_job_file_is_not()
     for command in ["run", "preview", "export", "verify"] {
         scene.run(&[command, "job.toml", "--region", "mars"]).expect_code(2).says("not a known region");
         scene
-            .run(&[command, "job.toml", "--output", "out.xlsx"])
+            .run(&[command, "job.toml", "--output", "out.ods"])
             .expect_code(2)
             .says("is not that of a known format");
     }
-    scene.job("in.csv", "out.xlsx", "");
+    scene.job("in.csv", "out.ods", "");
     scene.run(&["run", "job.toml"]).expect_code(1).says("is not that of a known format");
 }

@@ -8,6 +8,7 @@ pub mod judge;
 mod judge_is_strict;
 pub mod key;
 pub mod relay;
+pub mod sheets;
 pub mod side_by_side;
 pub mod tables;
 pub mod unsynced_disk;

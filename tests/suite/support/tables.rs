@@ -9,6 +9,7 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::json::LineDelimitedWriter;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
+use calamine::{Data, Reader, Xlsx, open_workbook};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
@@ -50,6 +51,7 @@ impl Table {
             Some("csv") => Self::of_csv(&text(path), delimiter(&text(path))),
             Some("tsv") => Self::of_csv(&text(path), b'\t'),
             Some("parquet") => Self::of_parquet(path),
+            Some("xlsx") => Self::of_sheet(path),
             other => panic!("no table: {other:?}"),
         }
     }
@@ -79,6 +81,23 @@ impl Table {
         out.finish().expect("JSON");
         let table = Self::of_jsonl(&String::from_utf8(out.into_inner()).expect("text"));
         Self { columns: schema.fields().iter().map(|field| field.name().clone()).collect(), ..table }
+    }
+
+    fn of_sheet(path: &Path) -> Self {
+        let mut workbook: Xlsx<_> = open_workbook(path).expect("a spreadsheet");
+        let range = workbook.worksheet_range_at(0).expect("a sheet").expect("cells");
+        let value = |cell: &Data| match cell {
+            Data::Empty => Value::Null,
+            Data::Bool(flag) => Value::from(*flag),
+            Data::Float(number) if number.fract() == 0.0 => Value::from(*number as i64),
+            Data::Float(number) => Value::from(*number),
+            other => Value::from(other.to_string()),
+        };
+        let mut rows = range.rows().map(|row| row.iter().map(value).collect::<Vec<_>>());
+        let header = rows.next().expect("a header");
+        let columns: Vec<String> =
+            header.iter().map(|name| name.as_str().expect("a name").to_owned()).collect();
+        Self { rows: rows.map(|row| columns.iter().cloned().zip(row).collect()).collect(), columns }
     }
 
     /// The texts of a column; nulls and absent values are empty.
