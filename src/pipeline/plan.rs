@@ -213,7 +213,7 @@ fn finish(
     let survey = columns.finish(plan.rows, purpose == Purpose::Export || opened.columns_matter())?;
     plan.columns = survey.columns;
     if !purpose.is_to_look() {
-        sheet_fit::check(opened, &plan)?;
+        sheet_fit::check(opened, plan.rows, &plan.columns)?;
     }
     matcher.surveyed(survey.kept);
     plan.matched = matcher

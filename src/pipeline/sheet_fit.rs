@@ -1,11 +1,10 @@
 //! Whether an output that is a spreadsheet can hold the rows: as far as that is known before anything is sent.
 
-use super::plan::Plan;
 use super::{Opened, PipelineError};
 use crate::format::{Format, MAX_SHEET_ROWS, MAX_SHEET_TEXT};
 use crate::job::RowLayout;
 use crate::read::Projection;
-use crate::row::Item;
+use crate::row::{Column, Item};
 use crate::text::counted;
 use crate::write::WriteError;
 
@@ -14,7 +13,7 @@ use crate::write::WriteError;
 /// # Errors
 ///
 /// It has some, or cannot be read.
-pub(super) fn check(opened: &Opened, plan: &Plan) -> Result<(), PipelineError> {
+pub(super) fn check(opened: &Opened, rows: u64, columns: &[Column]) -> Result<(), PipelineError> {
     let output = &opened.job.output;
     if output.format != Format::Xlsx {
         return Ok(());
@@ -24,10 +23,10 @@ pub(super) fn check(opened: &Opened, plan: &Plan) -> Result<(), PipelineError> {
         RowLayout::Long => opened.requester().combinations() as u64,
         RowLayout::Wide => 1,
     };
-    if let Some(problem) = too_many(plan.rows.saturating_mul(times)) {
+    if let Some(problem) = too_many(rows.saturating_mul(times)) {
         return Err(WriteError::sheet(output.path.display().to_string(), problem).into());
     }
-    let layout = opened.layout(Some(&plan.columns), output.format)?;
+    let layout = opened.layout(Some(columns), output.format)?;
     let wanted = layout.input_names().map(str::to_owned).collect();
     for item in opened.rows(Projection::Only(wanted))? {
         let Item::Row(row) = item? else { continue };

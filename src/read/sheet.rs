@@ -1,9 +1,10 @@
 //! Rows of a spreadsheet (.xlsx): those of one of its sheets, under the first row that has a value.
 //!
 //! `package` looks at the file before anything else does: a password, another kind of file, a decompression bomb. `workbook` finds
-//! the sheet, `stream` reads it on a thread of its own, `value` says what a cell is, and `survey` reads the whole sheet once to
+//! the sheet, `stream` reads it on a thread of its own, `named` has its header, `value` says what a cell is, and `survey` reads the whole sheet once to
 //! learn the kinds of its columns, and what is to be said about it.
 
+mod named;
 mod package;
 mod stream;
 mod survey;
@@ -14,19 +15,19 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::columns::{Header, refuse_twins};
 use super::error::ReadError;
 use super::field_source::{FieldSource, kept};
 use super::folders;
 use super::input_file::InputFile;
 use super::pass::{ReadPass, catch_panic, raw};
 use super::record::RecordKey;
-use crate::row::{Column, ColumnKind, Item, Origin, Place, PlaceUnit, RecordHash};
+use crate::row::{Item, Origin, Place, PlaceUnit, RecordHash};
 
+use named::{header_of, hold_named, named};
 pub(super) use package::ZIP_MAGIC;
 use stream::{SheetRow, SheetStream};
 pub(super) use survey::header;
-use value::{SheetValue, cell_name};
+use value::SheetValue;
 
 /// The rows of one spreadsheet.
 pub(super) struct SheetRows {
@@ -136,44 +137,5 @@ impl SheetRows {
             FieldSource::Constant(_) => None,
         });
         Origin::Sheet(times.collect())
-    }
-}
-
-/// The columns that a header names.
-fn named(header: &SheetRow) -> Vec<(usize, String)> {
-    let named = header.cells.iter().map(|(index, value)| (*index, value.text()));
-    named
-        .filter(|(_, name)| !name.trim().is_empty())
-        .map(|(index, name)| (index, name.into_owned()))
-        .collect()
-}
-
-/// The header of a sheet with these columns.
-fn header_of(file: &Arc<str>, named: &[(usize, String)]) -> Result<Header, ReadError> {
-    let column = |(_, name): &(usize, String)| Column { name: name.clone(), kind: ColumnKind::Text };
-    let header = Header::new(file.clone(), named.iter().map(column).collect());
-    refuse_twins(&header)?;
-    Ok(header)
-}
-
-/// A value must be in a column that has a name.
-fn hold_named(
-    file: &str,
-    row: &SheetRow,
-    named: &[(usize, String)],
-    header_row: u64,
-) -> Result<(), ReadError> {
-    let is_nameless =
-        |(index, _): &&(usize, SheetValue)| named.binary_search_by_key(index, |(named, _)| *named).is_err();
-    match row.cells.iter().find(is_nameless) {
-        None => Ok(()),
-        Some((index, _)) => {
-            let cell = cell_name(row.number, *index);
-            let reason = format!(
-                "cell {cell} has a value, but its column has no name in row {header_row}, the first row with a value, \
-                 which is the header; give it one"
-            );
-            Err(ReadError::columns(file, reason))
-        }
     }
 }

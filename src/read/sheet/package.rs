@@ -6,7 +6,6 @@ use std::path::Path;
 
 use zip::ZipArchive;
 
-use super::workbook::damaged;
 use crate::read::error::ReadError;
 use crate::read::spec::Expansion;
 use crate::regular;
@@ -23,6 +22,11 @@ const CHUNK_BYTES: usize = 64 << 10;
 const COUNT: &[u8] = b"uniqueCount";
 /// How far behind it its number is looked for.
 const NUMBER_BYTES: usize = 64;
+
+/// The error for a file that cannot be read on.
+pub(super) fn damaged(file: &str, reason: &str) -> ReadError {
+    ReadError::Sheet { file: file.to_owned(), reason: reason.to_owned() }
+}
 
 /// Refuses a file that is not a ZIP archive, and leaves it at its beginning.
 pub(super) fn refuse_others(file: &str, opened: &mut BufReader<File>) -> Result<(), ReadError> {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use super::package::damaged;
 use super::value::SheetValue;
-use super::workbook::{Workbook, damaged};
+use super::workbook::Workbook;
 use crate::format::{MAX_SHEET_COLUMNS, MAX_SHEET_ROWS};
 use crate::read::error::ReadError;
 use crate::row::{Place, PlaceUnit};

@@ -1,8 +1,9 @@
 //! The whole sheet, read once when the input is opened: the kinds of its columns, and what is to be said of its cells.
 
+use super::named::{header_of, hold_named, named};
 use super::stream::{SheetRow, SheetStream};
 use super::value::{SheetValue, cell_name};
-use super::{header_of, hold_named, named, package, workbook};
+use super::{package, workbook};
 use crate::format::column_letters;
 use crate::read::columns::Header;
 use crate::read::error::ReadError;

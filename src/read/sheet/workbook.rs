@@ -7,7 +7,7 @@ use std::path::Path;
 
 use calamine::{Reader, Sheet, SheetType, SheetVisible, Xlsx};
 
-use super::package::refuse_others;
+use super::package::{damaged, refuse_others};
 use crate::job::sheet_choice::SheetChoice;
 use crate::read::error::ReadError;
 use crate::regular;
@@ -91,9 +91,4 @@ fn listed(sheets: &[Sheet], is_numbered: bool) -> String {
         format!("{number}`{}`{hidden}", sheet.name)
     };
     sheets.iter().enumerate().map(shown).collect::<Vec<_>>().join(", ")
-}
-
-/// The error for a file that cannot be read on.
-pub(super) fn damaged(file: &str, reason: &str) -> ReadError {
-    ReadError::Sheet { file: file.to_owned(), reason: reason.to_owned() }
 }
