@@ -112,19 +112,23 @@ pub(super) fn undefined_name(error: &Error) -> Option<(&str, bool)> {
 pub(super) fn is_like_a_name(text: &str) -> bool {
     let first = text.split_whitespace().next().unwrap_or_default();
     let begins = text.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    let is_odd = |c: char| c.is_control() || "\"`[]{}|~=<>+*,:;\\".contains(c);
+    // A header may have a second line, and a unit in brackets: `Price [EUR]`.
+    let is_odd = |c: char| c.is_control() && c != '\n' || "\"`{}|~=<>+*,:;\\".contains(c);
+    let has_key =
+        text.match_indices('[').any(|(at, _)| !text[..at].ends_with([' ', '\n'])) || text.contains("[]");
     // As in "What's new".
     let is_quoted = text.split('\'').zip(text.split('\'').skip(1)).any(|(before, after)| {
         !before.ends_with(char::is_alphanumeric) || !after.starts_with(char::is_alphanumeric)
     });
     let is_called = text.match_indices('(').any(|(at, _)| !text[..at].ends_with(' '));
-    let is_cut = text.ends_with(['-', '/', '.', '%', '(']);
+    let is_cut = text.ends_with(['-', '/', '.', '(']) || text.ends_with(" %");
     begins
         && text.len() <= LONGEST_NAME
         && !STATEMENTS.contains(&first)
         && !text.contains(is_odd)
         && !is_quoted
         && !is_called
+        && !has_key
         && !is_cut
 }
 

@@ -49,6 +49,8 @@ fn the_name_of_a_column_in_braces_is_that_column() {
         "Product Name": "Shoe", "a-b": 5, "a": 7, "b": 2, "What's new?": "x", "price (€)": 1.5, "größe": "L", "1": "one",
         "a.html": "<p>", "none": "no", "range": "r", "dict": 1, "namespace": 2, "loop": 3, "debug": 4, "x|y": "bar", "c d": null,
         "row": "own", "each": "own", "piece": "own", "}": "brace", "text": "abc", "日本": "x",
+        "a[0]": "bracket", "[x]": "list", "two\nlines": "line", "100%": "all", "\"q\"": "quoted", "1st": "first", "a.b-c": "dots",
+        "if": "word", "商品 名": "name", "Price [EUR]": "unit", "(opt": "open", " edge ": "white",
     });
     for (source, expected) in [
         ("{{ Product Name }}", json!("Shoe")),
@@ -71,6 +73,16 @@ fn the_name_of_a_column_in_braces_is_that_column() {
         ("{{ range }}{{ dict }}{{ namespace }}{{ loop }}{{ debug }}", json!("r1234")),
         ("{{ x|y | upper }}", json!("BAR")),
         ("{{ c d }}", json!(null)),
+        ("{{ a[0] }}", json!("bracket")),
+        ("{{ [x] | upper }}", json!("LIST")),
+        ("{{ two\nlines }}", json!("line")),
+        ("{{ 100% }}", json!("all")),
+        ("{{ \"q\" }}", json!("quoted")),
+        ("{{ Price [EUR] }}", json!("unit")),
+        ("{{ 1st }}", json!("first")),
+        ("{{ a.b-c }}", json!("dots")),
+        ("{{ 商品 名 }}", json!("name")),
+        ("{{ row[\" edge \"] }}", json!("white")),
         ("{{ row['row'] }}", json!("own")),
         ("{{ row[\"each\"] }}", json!("own")),
         ("{% for i in range(2) %}{{ loop.index }}{{ i }};{% endfor %}", json!("10;21;")),
@@ -91,6 +103,20 @@ fn the_name_of_a_column_in_braces_is_that_column() {
             };
             assert_eq!(as_text, Ok(Value::from(shown)), "{source}, known {known}");
         }
+    }
+}
+
+#[test]
+fn where_the_columns_are_known_a_name_may_be_like_anything() {
+    let row = json!({ "if": "word", "(opt": "open", "rate %": "unit", "a, b": "two", "x = y": "equal", "-": "dash" });
+    for (source, expected) in [
+        ("{{ if }}", "word"),
+        ("{{ (opt }}", "open"),
+        ("{{ rate % }}", "unit"),
+        ("{{ a, b }}", "two"),
+        ("{{ x = y }}", "equal"),
+    ] {
+        assert_eq!(filled(source, &row, true)[0], Ok(json!(expected)), "{source}");
     }
 }
 

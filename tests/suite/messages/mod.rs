@@ -156,6 +156,9 @@ fn untimed(line: &str) -> String {
     if let Some((before, _)) = line.split_once(" pending, in ") {
         return format!("{before} pending");
     }
+    if let Some((before, _)) = line.split_once(" skipped, in ") {
+        return format!("{before} skipped");
+    }
     match line.split_once(' ') {
         Some((time, rest)) if time.parse::<jiff::Timestamp>().is_ok() => format!("TIME {rest}"),
         _ => line.to_owned(),

@@ -38,6 +38,38 @@ fn change_receipt(scene: &Scene, key: &str, value: Value) {
 }
 
 #[test]
+fn an_answer_under_another_combination_and_a_missing_one_are_found() {
+    let asked = |row: &Value| {
+        let text = row["text"].as_str().map(|text| format!("{text} in "));
+        ["Dutch", "Greek"]
+            .map(|lang| (format!("response_{lang}"), text.as_ref().map(|text| format!("{text}{lang}"))))
+            .to_vec()
+    };
+    for (doctor, words) in [
+        (None, None),
+        (Some(("response_Dutch", "response_Greek")), Some("has the answer of another")),
+        (Some(("response_Dutch", "reasoning")), Some("has no answer")),
+    ] {
+        let mut scene = Scene::new();
+        scene.rows_and_job(3, "each.lang = [\"Dutch\", \"Greek\"]\n");
+        let file = scene.read("job.toml").replace("{{ text }}", "{{ text }} in {{ each.lang }}");
+        scene.write("job.toml", file);
+        let finished = scene.run(&["run", "job.toml"]).expect_code(0);
+        scene.judge.wide = Some(asked);
+        if let Some((one, other)) = doctor {
+            rewrite(&scene, "out.jsonl", |rows| {
+                let (first, second) = (rows[1][one].clone(), rows[1][other].clone());
+                (rows[1][one], rows[1][other]) = (second, first);
+            });
+        }
+        let judged = catch_unwind(AssertUnwindSafe(|| scene.judge.judge(&finished)));
+        let said = judged.err().and_then(|panic| panic.downcast_ref::<String>().cloned());
+        assert_eq!(said.is_some(), words.is_some(), "{said:?}");
+        assert!(words.is_none_or(|words| said.is_some_and(|said| said.contains(words))), "{words:?}");
+    }
+}
+
+#[test]
 fn a_good_run_passes_the_judge() {
     let (mut scene, finished) = good_run();
     scene.judge.quotas = vec![(12, 60.0)];
