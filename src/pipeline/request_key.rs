@@ -20,7 +20,9 @@ pub(super) fn request_key(
     let facts = model.map(|model| job.facts_of(model));
     // Quotas and prices are not part of the request, and a flag may set them for a single run.
     let facts = facts.map(|facts| ModelInfo { rates: Rates::default(), price: None, ..facts });
-    let input = (format, id, delimiter, max_record_bytes, skip_blank, source.columns());
+    let checked = job.answer.source.as_ref().filter(|_| *skip_blank && !job.answer.checks.is_empty());
+    let blank = (skip_blank, checked.map(|template| &template.source));
+    let input = (format, id, delimiter, max_record_bytes, blank, source.columns());
     // The text of each template; its place in the job file does not matter.
     let text = |text: &TemplateText| text.source.clone();
     let prompt = job.prompt.as_ref().map(|prompt| {

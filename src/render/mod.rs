@@ -161,7 +161,8 @@ impl Renderer {
         self.user.as_ref().and_then(|_| self.templates.columns())
     }
 
-    /// Whether a row, or a part of one, has no text to ask about: the user's turn is blank, or each column is that it is made of. Rows
+    /// Whether a row, or a part of one, has no text to ask about: the user's turn is blank, or each column is that it is made of; or
+    /// the `source` of its answer is. Rows
     /// that bring their own turns are asked, unless the text in their column `prompt` is blank.
     pub fn is_blank(&self, row: &Row) -> bool {
         let whole = row.whole.as_ref().map_or(&row.fields, |whole| &whole.fields);
@@ -170,6 +171,12 @@ impl Renderer {
 
     /// The same, by the columns of a part of a row and those of the row.
     pub fn is_blank_for(&self, fields: &Map<String, Value>, whole: &Map<String, Value>) -> bool {
+        // What the answers are checked against is what is asked about.
+        if let Some(SourceRule::Template(source)) = &self.source
+            && self.templates.is_blank(source, fields, whole)
+        {
+            return true;
+        }
         match &self.user {
             Some(user) => self.templates.is_blank(user, fields, whole),
             None => body::is_blank_prompt(fields),

@@ -132,10 +132,11 @@ fn every_key_has_a_description_and_every_word_that_it_may_say_is_one_that_the_pr
     for (key, schema) in found {
         assert!(key.ends_with(".any") || schema["description"].is_string(), "{key}");
         for word in schema["enum"].as_array().into_iter().flatten() {
-            // Two words need a section of their own.
+            // Some words need another key beside them.
             let more = match (key.as_str(), word.as_str()) {
                 ("split.combine", Some("merge")) => "merge.prompt={{ parts }}",
                 ("output.layout", Some("long")) => "each.lang=French",
+                ("answer.on_check", _) => "answer.checks=[\"length\"]",
                 _ => "prompt.system=x",
             };
             let set = format!("{key}={word}");

@@ -140,6 +140,29 @@ fn a_template_that_uses_several_columns_is_blank_if_all_are() {
 }
 
 #[test]
+fn a_blank_source_is_a_blank_text() {
+    let mut scene = Scene::new();
+    let rows = [
+        json!({"title": "A {x}.", "text": " "}),
+        json!({"title": "B.", "text": "one."}),
+        json!({"title": "", "text": "two."}),
+    ];
+    scene.write("in.jsonl", rows.map(|row| format!("{row}\n")).concat());
+    job(&scene, "{{ title }}: {{ text }}", "");
+    run(&mut scene).expect_code(0).says("3 rows: 3 ok");
+    job(
+        &scene,
+        "{{ title }}: {{ text }}",
+        "answer = { checks = [\"placeholders\"], source = \"{{text}}\" }\n",
+    );
+    run(&mut scene)
+        .expect_code(0)
+        .says("3 rows: 2 ok · 0 failed · 0 pending · 1 skipped")
+        .says("nothing was sent");
+    assert_eq!(statuses(&scene), ["skipped", "ok", "ok"]);
+}
+
+#[test]
 fn rows_that_bring_messages_are_sent_and_a_blank_prompt_of_theirs_is_not() {
     let mut scene = Scene::new();
     let turn = json!([{"role": "user", "content": " "}]);
