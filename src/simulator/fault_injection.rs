@@ -4,6 +4,8 @@ use hyper::body::Bytes;
 use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION};
 
 use super::Profile;
+use super::fingerprint::RequestDigest;
+use super::mispacking::Mispacking;
 use super::reply::{BodyPart, HttpReply};
 use super::request::{ValidRequest, last_question};
 use super::script::Effect;
@@ -79,6 +81,13 @@ pub(super) fn spoil_answer(effect: &Effect, call: &ValidRequest, answer: &mut Si
                 choice.content.truncate(first_tokens(&choice.content, half).len());
                 choice.tool_calls.clear();
                 choice.finish_reason = None;
+            }
+            Effect::Mispack(fault) => {
+                let draw = RequestDigest::of_json(call.body).draw("mispacking", 0);
+                choice.content = fault.damage(&choice.content, draw);
+                if *fault == Mispacking::CutTexts {
+                    choice.finish_reason = Some("length");
+                }
             }
             Effect::Mistranslate(fault) => {
                 choice.content = fault.damage(&last_question(call.messages), &choice.content);

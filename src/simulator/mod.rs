@@ -2,7 +2,8 @@
 //!
 //! `server` and `wire` hold the connections, `received` reads a request, and `exchange` registers it and asks the `script`
 //! for a fault. `validate` checks it against the service's rules, `meter` against the limits. `answer` makes the answer,
-//! `completion` and `stream` serialise it, `quirks` imitates other servers, `fault_injection` and `mistranslation` damage it, and
+//! `completion` and `stream` serialise it, `quirks` imitates other servers, `fault_injection`, `mistranslation` and
+//! `mispacking` damage it, and
 //! `reply` sends it after the `latency`. `witness` logs what really arrived, and when. `catalogue` and `languages` hold facts about
 //! models, `error_bodies` the error messages. A caller without a runtime uses `thread`.
 //!
@@ -28,7 +29,9 @@ mod fingerprint;
 mod languages;
 mod latency;
 mod meter;
+mod mispacking;
 mod mistranslation;
+mod numbered;
 mod profile;
 mod quirks;
 mod received;

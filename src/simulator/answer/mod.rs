@@ -9,7 +9,8 @@ mod translation;
 use serde_json::Value;
 
 use super::fingerprint::RequestDigest;
-use super::request::ValidRequest;
+use super::numbered::NumberedTexts;
+use super::request::{ValidRequest, last_question, role};
 use super::simulated_answer::{SimulatedAnswer, SimulatedChoice, TokenUsage};
 use super::tokens::{count_tokens, first_tokens};
 use super::translation_style::TranslationStyle;
@@ -44,11 +45,11 @@ fn choose(
             finish_reason: Some("tool_calls"),
         };
     }
-    let mut content = if call.model.translates {
-        translation::translate(call, translations)
-    } else {
-        prose::write(call, fingerprint, index)
-    };
+    let mut content =
+        match NumberedTexts::of(&last_question(call.messages)).filter(|_| call.format().is_none()) {
+            Some(texts) => texts.answered(|text| alone(call, text, translations, index)),
+            None => written(call, fingerprint, translations, index),
+        };
     let mut finish_reason = "stop";
     for stop in stops(call) {
         if let Some(position) = content.find(stop) {
@@ -68,6 +69,26 @@ fn choose(
         finish_reason = "length";
     }
     SimulatedChoice { content, reasoning, tool_calls, finish_reason: Some(finish_reason) }
+}
+
+/// The text of the answer to one request.
+fn written(call: &ValidRequest, fingerprint: RequestDigest, style: TranslationStyle, index: u64) -> String {
+    match call.model.translates {
+        true => translation::translate(call, style),
+        false => prose::write(call, fingerprint, index),
+    }
+}
+
+/// The answer to one of several numbered texts: that of the same request with this text alone.
+fn alone(call: &ValidRequest, text: &str, style: TranslationStyle, index: u64) -> String {
+    let mut body = call.body.clone();
+    let turns = body.get_mut("messages").and_then(Value::as_array_mut);
+    if let Some(turn) = turns.and_then(|turns| turns.iter_mut().rfind(|turn| role(turn) == "user")) {
+        turn["content"] = Value::from(text);
+    }
+    let messages = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let one = ValidRequest { body: &body, messages, ..*call };
+    written(&one, RequestDigest::of_json(&body), style, index)
 }
 
 /// The maximum tokens of the answer, never above the model's own; the reasoning counts where `bounds_thoughts` (Model Studio,
@@ -121,6 +142,17 @@ mod tests {
         assert_eq!(one, answer_to("Hello there", json!({"stream": true})));
         assert_ne!(one.choices[0].content, answer_to("Hello there!", json!({})).choices[0].content);
         assert!(one.choices[0].content.contains("Hello there"));
+    }
+
+    #[test]
+    fn numbered_texts_are_answered_as_each_would_be_alone() {
+        for fields in
+            [json!({}), json!({"model": "qwen-mt-plus", "translation_options": {"target_lang": "fr"}})]
+        {
+            let content = |text: &str| answer_to(text, fields.clone()).choices[0].content.clone();
+            let expected = format!("[[1]]\n{}\n[[2]]\n{}", content("One"), content("Two\nlines"));
+            assert_eq!(content("Do both.\n[[1]]\nOne\n[[2]]\nTwo\nlines"), expected);
+        }
     }
 
     #[test]

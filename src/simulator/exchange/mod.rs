@@ -13,6 +13,7 @@ use super::catalogue::find_model;
 use super::fault_injection::{ResponsePlan, instead};
 use super::fingerprint::RequestDigest;
 use super::meter::Meter;
+use super::numbered::NumberedTexts;
 use super::received::Received;
 use super::reply::{HttpReply, ReplyBody};
 use super::request::last_question;
@@ -142,6 +143,7 @@ impl ServerState {
     fn enter(&self, received: &Received) -> ReceivedRequest<'_> {
         let seed = self.settings.seed;
         let translated = self.settings.script.mistranslates().then(|| self.translated(received)).flatten();
+        let numbered = self.settings.script.mispacks() && is_numbered(received);
         let mut books = self.books();
         let books = &mut *books;
         books.received += 1;
@@ -150,6 +152,7 @@ impl ServerState {
         let arrival = Arrival {
             body: &received.text(),
             translated: translated.as_deref(),
+            numbered,
             fingerprint: received.fingerprint,
             sequence: books.received,
             attempt: *tries,
@@ -191,6 +194,12 @@ impl ServerState {
             decision.plan = ResponsePlan::Reply(HttpReply::text(500, "text/plain", text));
         }
     }
+}
+
+/// Whether a request has several numbered texts.
+fn is_numbered(received: &Received) -> bool {
+    let messages = received.json.as_ref().and_then(|json| json.get("messages")?.as_array());
+    messages.is_some_and(|messages| NumberedTexts::of(&last_question(messages)).is_some())
 }
 
 /// The path at which the simulator identifies itself.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::super::error_bodies::Refusal;
+use super::super::mispacking::Mispacking;
 use super::super::mistranslation::Mistranslation;
 
 /// The faults and the outages of a simulated server, in the order of the script.
@@ -104,6 +105,8 @@ pub(in super::super) enum Effect {
     ErrorEvent(Refusal),
     /// A translation whose structure is damaged, of a text that has something to lose.
     Mistranslate(Mistranslation),
+    /// An answer to numbered texts that is not one for one.
+    Mispack(Mispacking),
 }
 
 impl Script {
@@ -115,6 +118,11 @@ impl Script {
     /// Whether a fault damages translations.
     pub(in super::super) fn mistranslates(&self) -> bool {
         self.faults.iter().any(|fault| matches!(fault.effect, Effect::Mistranslate(_)))
+    }
+
+    /// Whether a fault damages the answers to numbered texts.
+    pub(in super::super) fn mispacks(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault.effect, Effect::Mispack(_)))
     }
 
     /// When the server next goes down.

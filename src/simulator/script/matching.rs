@@ -11,6 +11,8 @@ pub(in super::super) struct Arrival<'a> {
     pub(in super::super) body: &'a str,
     /// The text that a translation model is given.
     pub(in super::super) translated: Option<&'a str>,
+    /// Whether it has several numbered texts.
+    pub(in super::super) numbered: bool,
     pub(in super::super) fingerprint: RequestDigest,
     /// How many requests have been received, including this one.
     pub(in super::super) sequence: u64,
@@ -40,8 +42,12 @@ impl Script {
 
 impl ScriptedFault {
     fn strikes(&self, arrival: &Arrival, fired: u64, index: usize, seed: u64) -> bool {
-        let Effect::Mistranslate(fault) = self.effect else {
-            return self.conditions.hold(arrival, arrival.attempt, fired, index, seed);
+        let fault = match self.effect {
+            Effect::Mistranslate(fault) => fault,
+            Effect::Mispack(_) => {
+                return arrival.numbered && self.conditions.hold(arrival, 1, fired, index, seed);
+            }
+            _ => return self.conditions.hold(arrival, arrival.attempt, fired, index, seed),
         };
         // These models answer a repeated request alike, so its share is drawn only once.
         arrival.translated.is_some_and(|text| fault.can_damage(text))
@@ -73,7 +79,7 @@ mod tests {
     fn arrival(body: &str, sequence: u64, attempt: u64) -> Arrival<'_> {
         let fingerprint = RequestDigest::of_bytes(body.as_bytes());
         let since_start = Duration::from_secs(5);
-        Arrival { body, translated: None, fingerprint, sequence, attempt, since_start }
+        Arrival { body, translated: None, numbered: false, fingerprint, sequence, attempt, since_start }
     }
 
     /// Whether a script with one fault of these conditions hits each of the requests.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::duration::parse_duration;
 use super::super::error_bodies::Refusal;
+use super::super::mispacking::Mispacking;
 use super::super::mistranslation::Mistranslation;
 use super::fault::{Conditions, Effect, Script, ScriptError, ScriptedFault, TimeSpan};
 
@@ -80,6 +81,19 @@ enum Action {
     Untranslated,
     EchoInstruction,
     Explain,
+    DropMark,
+    MergeTexts,
+    DoubleText,
+    RenumberMarks,
+    ReorderTexts,
+    NoteBefore,
+    SpaceMark,
+    TranslateMark,
+    BlankText,
+    DropLast,
+    AddText,
+    ShiftTexts,
+    CutTexts,
 }
 
 impl Script {
@@ -190,7 +204,14 @@ fn settle_action(written: &WrittenFault, action: Action, status: Option<u16>) ->
         Action::Untranslated => Effect::Mistranslate(Mistranslation::Untranslated),
         Action::EchoInstruction => Effect::Mistranslate(Mistranslation::EchoInstruction),
         Action::Explain => Effect::Mistranslate(Mistranslation::Explain),
+        action => return mispacking(&action_name(action)),
     })
+}
+
+/// The fault of numbered texts with this name.
+fn mispacking(name: &str) -> Result<Effect, String> {
+    let found = Mispacking::ALL.into_iter().find(|(known, _)| *known == name);
+    found.map(|(_, fault)| Effect::Mispack(fault)).ok_or_else(|| format!("`{name}` is no action"))
 }
 
 /// Rejects keys that the effect does not use: they are mistakes.
@@ -275,6 +296,14 @@ mod tests {
         assert_eq!((refusal.status, refusal.code.as_str()), (503, "ModelUnavailable"));
         assert_eq!(headers[0].1, "2");
         assert_eq!(script.faults[0].delay, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn each_fault_of_numbered_texts_is_an_action() {
+        for (name, fault) in Mispacking::ALL {
+            let script = Script::parse(&format!("[[fault]]\naction = \"{name}\"")).unwrap();
+            assert_eq!(script.faults[0].effect, Effect::Mispack(fault), "{name}");
+        }
     }
 
     #[test]
