@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::conversation::Asks;
 use crate::conversation::follow_ups::FollowUps;
 use crate::event::{Bottleneck, DispatchState, Event};
 use crate::job::price::rounded;
 use crate::note::{JournalEvent, Outcome, RequestEnd};
 use crate::outcome::{FaultKind, TokenSum};
+use crate::packs::PackFigures;
 use crate::reserve::Reserve;
 use crate::row_words::RowWords;
 use crate::text::{count, counted};
@@ -53,6 +55,8 @@ pub struct Snapshot {
     pub faults: u64,
     /// Requests that rows needed after their first.
     pub follow_ups: FollowUps,
+    /// Requests with several rows.
+    pub packs: PackFigures,
     /// Answers that ended because of `max_tokens`.
     pub cut_by_length: u64,
     /// Answers with more or fewer choices than were requested.
@@ -93,6 +97,9 @@ pub struct RequestFigures {
     /// Requests that rows needed after their first, if they are listed by purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follow_ups: Option<FollowUps>,
+    /// Requests with several rows, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packs: Option<PackFigures>,
     /// Tokens.
     #[serde(flatten)]
     pub usage: TokenSum,
@@ -141,6 +148,7 @@ impl Snapshot {
             throttled: self.throttled,
             faults: self.faults,
             follow_ups: None,
+            packs: Some(self.packs).filter(|packs| packs.sent > 0),
             usage: self.usage,
             cost: self.cost.map(rounded),
         }
@@ -191,6 +199,7 @@ impl Snapshot {
             throttled: self.throttled + earlier.throttled,
             faults: self.faults + earlier.faults,
             follow_ups: self.follow_ups.plus(earlier.follow_ups),
+            packs: self.packs.plus(earlier.packs),
             cut_by_length: self.cut_by_length + earlier.cut_by_length,
             miscounted: self.miscounted + earlier.miscounted,
             uncounted: self.uncounted + earlier.uncounted,
@@ -236,6 +245,7 @@ impl Tally {
                     self.end_row(&ended.ending);
                 }
                 self.end(ended);
+                self.end_of_pack(ended);
                 // Tokens bought at an unknown price did not cost nothing.
                 let unknown = ended.cost.is_none() && self.now.usage.total_tokens > before;
                 self.now.cost = self.now.cost.filter(|cost| !unknown || *cost > 0.0);
@@ -319,6 +329,27 @@ impl Tally {
         self.now.uncounted += u64::from(uncounted);
         self.now.totals_alone += u64::from(uncounted && has_total);
         self.now.usage.count(&usage.unwrap_or_default());
+    }
+
+    /// Counts a row that travelled with others. Trouble of the moment says nothing of packs.
+    fn end_of_pack(&mut self, ended: &RequestEnd) {
+        let is_passing = ended.ending.fault().is_some_and(|fault| fault.kind.passes());
+        if is_passing || !ended.sent.is_some_and(|sent| sent.pack.is_packed()) {
+            return;
+        }
+        let failed = match &ended.ending {
+            Outcome::Continue(step) => step.asks == Asks::Alone,
+            Outcome::Retry(_) => true,
+            Outcome::Answered(_) | Outcome::Failed(_) | Outcome::SetAside(_) => false,
+        };
+        let packs = u64::from(ended.counts());
+        let tokens = ended.ending.usage().and_then(|usage| usage.total_tokens).unwrap_or(0);
+        self.now.packs = self.now.packs.plus(PackFigures {
+            sent: packs,
+            failed: if failed { packs } else { 0 },
+            rows: 1,
+            tokens_of_failed: if failed { tokens } else { 0 },
+        });
     }
 
     fn measure(&mut self, elapsed: Duration) {

@@ -3,6 +3,7 @@
 use crate::event::{Bottleneck, Event, Observer};
 use crate::note::{JournalEvent, Outcome};
 use crate::outcome::FaultKind;
+use crate::packs::PackTrouble;
 use crate::text::{count, short};
 use crate::watch::Screen;
 
@@ -12,19 +13,23 @@ pub(super) struct Listener<'a> {
     verbose: bool,
     outage: bool,
     slow: bool,
+    packs: PackTrouble,
 }
 
 impl<'a> Listener<'a> {
     /// A listener that writes to a screen; a verbose one reports each request without an answer.
     pub(super) fn new(screen: &'a Screen, verbose: bool) -> Self {
-        Self { screen, verbose, outage: false, slow: false }
+        Self { screen, verbose, outage: false, slow: false, packs: PackTrouble::None }
     }
 }
 
 impl Observer for Listener<'_> {
     fn on(&mut self, event: Event<'_>) {
         match event {
-            Event::State(state) => self.set_outage(state.held_by == Some(Bottleneck::Outage)),
+            Event::State(state) => {
+                self.set_outage(state.held_by == Some(Bottleneck::Outage));
+                self.set_packs(state.pack_trouble);
+            }
             Event::Committed(JournalEvent::Ended(ended)) => {
                 if matches!(ended.ending, Outcome::Answered(_)) && self.outage {
                     self.outage = false;
@@ -59,6 +64,17 @@ impl Observer for Listener<'_> {
 }
 
 impl Listener<'_> {
+    fn set_packs(&mut self, trouble: PackTrouble) {
+        if trouble <= self.packs {
+            return;
+        }
+        self.packs = trouble;
+        self.screen.say(match trouble {
+            PackTrouble::Ended => "too many packs fail again: each row goes alone from now on",
+            _ => "too many packs fail: they have half of the rows from now on",
+        });
+    }
+
     fn set_outage(&mut self, outage: bool) {
         if outage && !self.outage {
             self.outage = true;

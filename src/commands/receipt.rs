@@ -170,7 +170,8 @@ pub(super) struct JournalFigures {
 impl JournalFigures {
     fn of(spent: &Spent, cost: Option<f64>) -> Self {
         let Spent { requests, throttled, faults, usage, reserved, .. } = *spent;
-        let figures = RequestFigures { requests, throttled, faults, follow_ups: None, usage, cost };
+        let figures =
+            RequestFigures { requests, throttled, faults, follow_ups: None, packs: None, usage, cost };
         Self { figures, reserved }
     }
 }

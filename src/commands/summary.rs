@@ -160,8 +160,9 @@ impl ClosingWords<'_> {
         // Where all of it is set aside, nothing is known of the cost.
         let cost = snapshot.cost.filter(|cost| *cost > 0.0 || snapshot.reserved.cost == 0.0);
         let cost = cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));
+        let packs = snapshot.packs.words().map_or_else(String::new, |packs| format!(" · {packs}"));
         format!(
-            "{} · {}{cost}{}",
+            "{}{packs} · {}{cost}{}",
             requests(snapshot.requests, &snapshot.follow_ups, snapshot.throttled, snapshot.faults),
             sum_of_tokens(snapshot.usage),
             if self.simulated { " · simulated, at no cost" } else { "" },

@@ -9,6 +9,7 @@ use super::seal::STEP_IS_WHOLE;
 use crate::conversation::follow_ups::FollowUps;
 use crate::conversation::{Asks, Step};
 use crate::outcome::{Answer, RowResult, Status, Usage};
+use crate::packs::PackFigures;
 
 impl Reader {
     /// Whether any row took more than one request. Without, nothing else here needs to be asked.
@@ -35,6 +36,27 @@ impl Reader {
             Asks::of_word(&word).into_iter().for_each(|asks| follow_ups.add(asks, steps));
         }
         Ok(follow_ups)
+    }
+
+    /// The answered requests that had several rows.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn packs(&self) -> Result<PackFigures, JournalError> {
+        let sql = "SELECT CAST(coalesce(round(sum(1.0 / packed)), 0) AS INTEGER),
+                       CAST(coalesce(round(sum(1.0 / packed) FILTER (WHERE next = 'alone')), 0) AS INTEGER), count(*),
+                       coalesce(sum(total_tokens) FILTER (WHERE next = 'alone'), 0)
+                   FROM steps WHERE packed > 1";
+        let figures = self.connection().query_row(sql, [], |row| {
+            Ok(PackFigures {
+                sent: row.get(0)?,
+                failed: row.get(1)?,
+                rows: row.get(2)?,
+                tokens_of_failed: row.get(3)?,
+            })
+        });
+        figures.map_err(self.failed())
     }
 
     /// The steps of the row at a position that did not end it, the first one first.

@@ -16,6 +16,7 @@
 mod apart;
 mod body;
 mod doubts;
+mod figures;
 mod filling;
 mod health;
 mod lengths;
@@ -28,6 +29,7 @@ mod text;
 
 pub use apart::taken_apart;
 pub use body::packed;
+pub use figures::PackFigures;
 #[allow(unused_imports, reason = "the preview says what packing saves")]
 pub use filling::{PackForecast, forecast};
 pub use filling::{PackRoom, RowSize};

@@ -79,7 +79,7 @@ struct MetricsPage {
 impl MetricsPage {
     /// What the run has used.
     fn sums(&mut self, snapshot: &Snapshot) {
-        let Snapshot { requests, throttled, faults, usage, .. } = *snapshot;
+        let Snapshot { requests, throttled, faults, usage, packs, .. } = *snapshot;
         self.family("fanfold_requests_total", "counter", "Requests of this run that have ended.");
         let answered = requests.saturating_sub(throttled + faults);
         for (result, number) in [("answered", answered), ("throttled", throttled), ("fault", faults)] {
@@ -92,6 +92,12 @@ impl MetricsPage {
         );
         for (kind, tokens) in [("prompt", usage.prompt_tokens), ("completion", usage.completion_tokens)] {
             self.sample("fanfold_tokens_total", &[("kind", kind)], tokens);
+        }
+        if packs.sent > 0 {
+            self.family("fanfold_packs_total", "counter", "Requests of this run with several rows.");
+            for (result, number) in [("used", packs.sent - packs.failed), ("failed", packs.failed)] {
+                self.sample("fanfold_packs_total", &[("result", result)], number);
+            }
         }
         if let Some(cost) = snapshot.cost {
             self.family(

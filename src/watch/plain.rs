@@ -36,6 +36,7 @@ pub(super) fn figures(snapshot: &Snapshot) -> Vec<String> {
     ];
     parts.extend(snapshot.cost.map(|cost| format!("cost {}", money(cost))));
     parts.push(format!("{} failed", count(snapshot.failed)));
+    parts.extend(snapshot.packs.words());
     parts.push(format!("{} in flight", snapshot.state.in_flight));
     if snapshot.state.waiting > 0 {
         parts.push(format!("{} waiting", snapshot.state.waiting));

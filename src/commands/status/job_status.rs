@@ -1,7 +1,7 @@
 //! The state of a job: read from the journal, and shown as lines or JSON.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -26,6 +26,7 @@ use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
 use crate::journal::recent::Lately;
 use crate::journal::rows::{FailureGroup, StateCounts};
+use crate::packs::PackFigures;
 use crate::pipeline::Opened;
 use crate::pipeline::requests::rows_of;
 use crate::report::message_groups::{MessageGroup, MessageGroups};
@@ -71,6 +72,8 @@ pub(super) struct JobStatus {
     pub(super) runs: Vec<Run>,
     pub(super) spent: Spent,
     pub(super) follow_ups: FollowUps,
+    /// Answered requests with several rows.
+    pub(super) packs: PackFigures,
     pub(super) cost: Option<f64>,
     pub(super) days: Vec<Day>,
     pub(super) holder: Option<String>,
@@ -128,11 +131,7 @@ impl JobStatus {
         let paused = holder.is_some() && settled.terms(&holds, clock::timestamp(), None).paused;
         let now = clock::now();
         let began = runs.last().map_or(now, |run| run.started_at);
-        let mut faults = MessageGroups::default();
-        for fault in reader.last_faults(began, FAULTS.0)? {
-            let (code, message) = (fault.code.clone(), fault.message.clone());
-            faults.add(&code, &message, || fault);
-        }
+        let faults = last_faults(reader, began)?;
         let allowance = match runs.last() {
             Some(last) => CapAccount::of_run(reader, settled, last, &holds)?,
             None => CapAccount::before_a_run(Some(reader), settled)?,
@@ -156,6 +155,7 @@ impl JobStatus {
             lately: if running { reader.lately(now, began)? } else { Lately::default() },
             held: if running { reader.held_lately(now)? } else { Vec::new() },
             follow_ups: reader.follow_ups()?,
+            packs: reader.packs()?,
             failures: with_row_numbers(reader.failures()?, settled, scope),
             faults: faults.sorted().0,
             cost: known_cost(reader, &spent, priced)?,
@@ -216,6 +216,7 @@ impl JobStatus {
             counted(self.runs.len() as u64, "run"),
             count(self.spent.usage.total_tokens),
         )));
+        lines.extend(self.packs.words().map(plain));
         lines.extend(may_be_more(self.spent.reserved).map(plain));
         lines.extend(self.allowance.lines().into_iter().map(plain));
         lines.extend(self.failures.iter().map(|group| {
@@ -366,4 +367,13 @@ fn last(heading: &str, noun: &str, lines: Vec<String>) -> Vec<String> {
 pub(in crate::commands) fn over_line(counts: StateCounts) -> String {
     let StateCounts { ok, failed, pending } = counts;
     format!("requests over answers: {} ok · {} failed · {} pending", count(ok), count(failed), count(pending))
+}
+/// The last faults since a time, those that are alike together.
+fn last_faults(reader: &Reader, since: SystemTime) -> Result<MessageGroups<PastFault>, Failure> {
+    let mut faults = MessageGroups::default();
+    for fault in reader.last_faults(since, FAULTS.0)? {
+        let (code, message) = (fault.code.clone(), fault.message.clone());
+        faults.add(&code, &message, || fault);
+    }
+    Ok(faults)
 }

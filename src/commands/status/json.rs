@@ -76,6 +76,7 @@ impl<'a> StatusReport<'a> {
                 throttled: spent.throttled,
                 faults: spent.faults,
                 follow_ups: Some(status.follow_ups),
+                packs: Some(status.packs).filter(|packs| packs.sent > 0),
                 usage: spent.usage,
                 cost: status.cost,
             },

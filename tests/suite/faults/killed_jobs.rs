@@ -38,6 +38,7 @@ pub(super) const STDIN: Kind = Kind { name: "stdin", scene: piped, stdin: Some(p
 pub(super) const TOOLS: Kind = Kind { name: "tools", scene: tools, rows: 5, answers: 10, ..JSONL };
 pub(super) const SHARED: Kind = Kind { name: "shared", scene: shared, rows: 16, answers: 4, ..JSONL };
 pub(super) const PIECES: Kind = Kind { name: "pieces", scene: pieces, rows: 3, answers: 0, ..JSONL };
+pub(super) const PACKS: Kind = Kind { name: "packs", scene: packs, rows: 60, answers: 0, ..JSONL };
 pub(super) const EDITED: Kind =
     Kind { name: "edited", scene: edited, rows: ROWS + 2, answers: ROWS + 4, ..JSONL };
 
@@ -139,6 +140,26 @@ fn pieces() -> Scene {
     scene
 }
 
+/// Short rows that travel together; the second pack of all is not one for one.
+fn packs() -> Scene {
+    let scene = Scene::with(ServerSettings {
+        latency: "fixed:8ms".parse().expect("a latency"),
+        script: Script::parse("[[fault]]\nrequests = [3, 3]\naction = \"drop_mark\"").expect("a script"),
+        ..ServerSettings::default()
+    });
+    let texts: Vec<String> = (0..PACKS.rows).map(|n| format!("Row {n} has a few words")).collect();
+    let rows = texts.iter().map(|text| format!("{}\n", json!({ "text": text })));
+    scene.write("in.jsonl", rows.collect::<String>());
+    let more = "request.translation_options = { source_lang = \"auto\", target_lang = \"French\" }\n\
+                limits.qps = 500\nlimits.tpm = 100_000_000\npack.rows = 8\n\
+                output.select = [\"text\", \"response\", \"status\"]\n";
+    let mut scene = job(scene, "in.jsonl", "out.jsonl", more);
+    let translated = scene.read("job.toml").replace("\"qwen-plus\"", "\"qwen-mt-plus\"");
+    scene.write("job.toml", translated);
+    scene.judge.texts = Some(texts);
+    scene
+}
+
 /// A finished job whose input has been edited since: rows added above, one removed, one changed.
 fn edited() -> Scene {
     let mut scene = jsonl();
@@ -231,7 +252,7 @@ impl Kind {
             return;
         }
         let status: Value = serde_json::from_str(&status.expect_code(0).stdout).expect("JSON");
-        if self.name != PIECES.name {
+        if self.name != PIECES.name && self.name != PACKS.name {
             assert_eq!(status["ok"], left.answered, "{status}");
         }
         assert!(verified.stdout.contains("is intact"), "{verified:?}");

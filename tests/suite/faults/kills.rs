@@ -12,7 +12,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::killed_jobs::{EDITED, JSONL, Kind, PARQUET, PIECES, SHARED, STDIN, TOOLS};
+use super::killed_jobs::{EDITED, JSONL, Kind, PACKS, PARQUET, PIECES, SHARED, STDIN, TOOLS};
 use super::scenario;
 use crate::support::harness::{Finished, Scene};
 use crate::support::side_by_side::{all, words};
@@ -56,7 +56,7 @@ fn sweep(kind: &Kind, point: &str, undisturbed: &[Value]) -> Result<usize, Strin
 }
 
 /// Where each kind of job is killed.
-const POINTS: [(Kind, &[&str]); 7] = [
+const POINTS: [(Kind, &[&str]); 8] = [
     (
         JSONL,
         &[
@@ -110,6 +110,17 @@ const POINTS: [(Kind, &[&str]); 7] = [
             "journal.commit.inside",
             "journal.commit.after",
             "write.renamed",
+        ],
+    ),
+    (
+        PACKS,
+        &[
+            "dispatch.round.answered",
+            "dispatch.answered",
+            "dispatch.send",
+            "journal.commit.before",
+            "journal.commit.inside",
+            "journal.commit.after",
         ],
     ),
     (PARQUET, &["write.piece", "write.sync.before", "write.sync.after", "write.renamed"]),

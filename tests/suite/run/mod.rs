@@ -12,6 +12,7 @@ mod job_file_mistakes;
 mod lost_in_translation;
 mod notifications;
 mod outage;
+mod packing;
 mod pieces;
 mod preflight;
 mod reply_variants;

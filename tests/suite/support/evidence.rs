@@ -41,7 +41,7 @@ impl Seen {
 }
 
 /// Faults of the script whose reply is a whole answer all the same, with something missing from its text.
-const MISTRANSLATIONS: [&str; 8] = [
+const MISTRANSLATIONS: [&str; 21] = [
     "drop_blank_lines",
     "eat_placeholders",
     "eat_repeated",
@@ -50,6 +50,19 @@ const MISTRANSLATIONS: [&str; 8] = [
     "untranslated",
     "echo_instruction",
     "explain",
+    "drop_mark",
+    "merge_texts",
+    "double_text",
+    "renumber_marks",
+    "reorder_texts",
+    "note_before",
+    "space_mark",
+    "translate_mark",
+    "blank_text",
+    "drop_last",
+    "add_text",
+    "shift_texts",
+    "cut_texts",
 ];
 
 impl Seen {

@@ -152,7 +152,21 @@ impl Judge {
             );
             let request = row["request_id"].as_str().and_then(|id| answered.get(id));
             if let (Some(request), Some(text)) = (request, row["text"].as_str()) {
-                assert!(request.text.contains(text), "invariant 1: the answer of another row: {row}");
+                assert!(request.text.contains(text.trim()), "invariant 1: the answer of another row: {row}");
+                let packed = row["packed"].as_u64().unwrap_or(1);
+                let rows = request
+                    .text
+                    .lines()
+                    .filter(|line| line.starts_with("[[") && line.ends_with("]]"))
+                    .count();
+                assert_eq!(packed, rows.max(1) as u64, "invariant 1: the rows of a request: {row}");
+                // The simulator's answers have the text that they answer.
+                let is_its_own =
+                    || row["response"].as_str().is_some_and(|response| response.contains(text.trim()));
+                assert!(
+                    packed == 1 || is_its_own(),
+                    "invariant 1: the answer of another row of its pack: {row}"
+                );
             }
         }
         for row in self.wide.iter().flat_map(|wide| rows.iter().map(|row| (row, wide(row)))) {
