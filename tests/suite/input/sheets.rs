@@ -143,8 +143,8 @@ fn preview_and_init_read_a_workbook() {
     let shown = scene.run(&["preview", "job.toml"]).expect_code(0).stdout;
     assert!(shown.contains("chair"), "{shown}");
     std::fs::remove_file(scene.path("job.toml")).expect("a job");
-    scene.run(&["init", "new.toml", "--input", "in.xlsx"]).expect_code(0);
-    assert!(scene.read("new.toml").contains("in.xlsx"));
+    scene.run(&["init", "new", "--input", "in.xlsx"]).expect_code(0);
+    assert!(scene.read("new/job.toml").contains("in.xlsx"));
 }
 
 #[test]
