@@ -54,7 +54,6 @@ impl PackRoom {
 }
 
 /// What packing makes of a job's rows.
-#[allow(dead_code, reason = "the preview says what packing saves")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PackForecast {
     /// Requests in which the rows travel.
@@ -67,7 +66,6 @@ pub struct PackForecast {
 
 /// What becomes of these rows, all of which may travel together, under limits in requests and tokens a minute. Without settings
 /// each goes alone.
-#[allow(dead_code, reason = "the preview says what packing saves")]
 pub fn forecast(
     sizes: impl IntoIterator<Item = RowSize>,
     settings: Option<&PackSettings>,

@@ -30,9 +30,7 @@ mod text;
 pub use apart::taken_apart;
 pub use body::packed;
 pub use figures::PackFigures;
-#[allow(unused_imports, reason = "the preview says what packing saves")]
-pub use filling::{PackForecast, forecast};
-pub use filling::{PackRoom, RowSize};
+pub use filling::{PackForecast, PackRoom, RowSize, forecast};
 pub use health::{PackHealth, PackTrouble};
 pub use refusal::PackRefusal;
 pub use text::{PackKey, PackText};

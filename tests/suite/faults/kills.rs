@@ -180,11 +180,14 @@ fn a_kill_at_some_of_the_steps_loses_nothing_and_can_be_resumed() {
             (TOOLS, "dispatch.tools.before", 2),
             (PIECES, "dispatch.round.answered", 3),
             (PIECES, "journal.commit.after", 5),
+            (PACKS, "dispatch.answered", 3),
+            (PACKS, "dispatch.round.answered", 3),
+            (PACKS, "journal.commit.inside", 4),
             (JSONL, "write.piece", 2),
             (JSONL, "write.renamed", 1),
         ];
         let references: BTreeMap<_, _> =
-            [JSONL, TOOLS, PIECES].iter().map(|kind| (kind.name, kind.undisturbed())).collect();
+            [JSONL, TOOLS, PIECES, PACKS].iter().map(|kind| (kind.name, kind.undisturbed())).collect();
         let kills = all(some.to_vec(), |(kind, point, times)| {
             let end = catch_unwind(AssertUnwindSafe(|| {
                 let mut scene = kind.begin();
