@@ -9,7 +9,7 @@ use super::pass::Pass;
 use super::readiness::NextQueue;
 use super::work::Work;
 use crate::endpoint::Endpoint;
-use crate::packs::{PackKey, PackRoom, PackText, PackTrouble, packed};
+use crate::packs::{PackKey, PackRoom, PackText, PackTrouble, SharedGlossary, packed};
 
 /// What there is for the next pack.
 struct Gathered {
@@ -72,14 +72,17 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     fn gathered(&mut self, key: PackKey, room: PackRoom) -> Gathered {
         let Self { queues, ahead, dispatcher, .. } = self;
         let pace = &dispatcher.pace;
-        let alike = |work: &Work| work.travel.as_deref().filter(|text| text.key == key).copied();
-        let found =
-            queues.fresh.iter().enumerate().filter_map(|(place, work)| Some((place, work, alike(work)?)));
+        let mut glossary = SharedGlossary::default();
+        let found = queues.fresh.iter().enumerate().filter_map(|(place, work)| {
+            let text = work.travel.as_deref().filter(|text| text.key == key)?;
+            let is_shared = text.glossary.as_ref().is_none_or(|row| glossary.admits(row));
+            is_shared.then_some((place, work, text))
+        });
         let (mut places, mut sizes) = (Vec::new(), Vec::new());
         // One more than fits shows that it is full.
         for (place, work, text) in found.take(room.rows + 1) {
             places.push(place);
-            sizes.push(pace.row_size(&text, &work.request.estimate));
+            sizes.push(pace.row_size(text, &work.request.estimate));
         }
         let fits = room.takes(sizes.iter().copied());
         let is_full = fits < places.len() || fits >= room.rows;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::glossary::{RowGlossary, SharedGlossary};
 use super::marks::{MARK_TOKENS, mark};
 use super::text::{take_text, translates};
 use crate::request::{ChatRequest, Estimate};
@@ -15,9 +16,19 @@ pub fn packed(rows: &[&ChatRequest]) -> Option<ChatRequest> {
     let (first, others) = rows.split_first()?;
     let mut body: Map<String, Value> = serde_json::from_slice(&first.body).ok()?;
     let mut texts = vec![take_text(&mut body)?];
+    let mut glossaries = vec![RowGlossary::take(&mut body, &texts[0])];
     for row in others {
-        texts.push(text_of(row)?);
+        let mut body = serde_json::from_slice(&row.body).ok()?;
+        let text = take_text(&mut body)?;
+        glossaries.push(RowGlossary::take(&mut body, &text));
+        texts.push(text);
     }
+    let mut glossary = SharedGlossary::default();
+    if !glossaries.iter().flatten().all(|row| glossary.admits(row)) {
+        return None;
+    }
+    let of_first = glossaries.first().and_then(Option::as_ref).map_or(0.0, |glossary| glossary.tokens);
+    let of_others = glossary.put(&mut body).map_or(0.0, |all| (all - of_first).max(0.0));
     let texts: Vec<&str> = texts.iter().map(|text| text.trim()).collect();
     let instruction = if translates(&body) { String::new() } else { instruction(texts.len()) };
     let content = texts.iter().enumerate().fold(instruction, |mut content, (index, text)| {
@@ -29,7 +40,7 @@ pub fn packed(rows: &[&ChatRequest]) -> Option<ChatRequest> {
         content.push_str(text);
         content
     });
-    let estimate = estimate(first, &texts, &content, &body);
+    let estimate = estimate(first, &texts, (&content, of_others), &body);
     for key in BOUNDS {
         if let Some(most) = body.get(key).and_then(Value::as_u64) {
             body.insert(key.to_owned(), Value::from(grown(first, most, rows.len())));
@@ -68,10 +79,16 @@ fn grown(first: &ChatRequest, most: u64, rows: usize) -> u64 {
     first.longest_answer.map_or(all, |longest| all.min(longest.max(most)))
 }
 
-fn estimate(first: &ChatRequest, texts: &[&str], content: &str, body: &Map<String, Value>) -> Estimate {
+fn estimate(
+    first: &ChatRequest,
+    texts: &[&str],
+    (content, glossary_of_others): (&str, f64),
+    body: &Map<String, Value>,
+) -> Estimate {
     let alone = first.estimate;
     let own = texts.first().map_or(0.0, |text| text_tokens(text));
-    let prompt_tokens = (alone.prompt_tokens as f64 - own).max(0.0) + text_tokens(content);
+    let prompt_tokens =
+        (alone.prompt_tokens as f64 - own).max(0.0) + text_tokens(content) + glossary_of_others;
     let is_bounded = BOUNDS.iter().any(|key| body.contains_key(*key));
     // A model's own limit is that of one request, however many rows it has. Where a row's is a guess, each row may be as long.
     let max_completion_tokens = match (is_bounded, alone.unbounded) {

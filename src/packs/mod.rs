@@ -1,8 +1,8 @@
 //! Several short rows in one request, and its answer taken apart again.
 //!
 //! Where a service limits requests, and rows are short, most of its tokens stay unused: rows that are asked alike may travel
-//! together. `text` says which may: their bodies differ only in the text of the user's turn. `body` makes one request of theirs,
-//! with each text under a numbered mark of its own line (`marks`); `filling` says how many fit. `apart` takes the answer apart, if
+//! together. `text` says which may: their bodies differ only in the text of the user's turn, and in the `glossary`, of which they then
+//! have all entries. `body` makes one request of theirs, with each text under a numbered mark of its own line (`marks`); `filling` says how many fit. `apart` takes the answer apart, if
 //! it came back one for one as far as can be told (`doubts`, `lengths`), and `shares` divides what it used. `health` says when
 //! packs fail too often.
 //!
@@ -18,6 +18,7 @@ mod body;
 mod doubts;
 mod figures;
 mod filling;
+mod glossary;
 mod health;
 mod lengths;
 mod marks;
@@ -31,6 +32,7 @@ pub use apart::taken_apart;
 pub use body::packed;
 pub use figures::PackFigures;
 pub use filling::{PackForecast, PackRoom, RowSize, forecast};
+pub use glossary::SharedGlossary;
 pub use health::{PackHealth, PackTrouble};
 pub use refusal::PackRefusal;
 pub use text::{PackKey, PackText};

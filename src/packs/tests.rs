@@ -42,13 +42,16 @@ fn content_of(request: &ChatRequest) -> String {
 }
 
 #[test]
-fn requests_that_differ_in_their_text_alone_travel_together() {
+fn requests_that_differ_in_text_and_glossary_alone_travel_together() {
     let of = |text: &str, fields: &Value| PackText::of(&request(text, fields)).map(|text| text.key);
     let one = of("One", &french()).expect("may travel");
     assert_eq!(of("  Two\n", &french()), Some(one));
+    let with_terms =
+        json!({"translation_options": {"target_lang": "French", "terms": [{"source": "a", "target": "b"}]}});
+    assert_eq!(of("a tent", &with_terms), Some(one));
     for other in [
         json!({"translation_options": {"target_lang": "German"}}),
-        json!({"translation_options": {"target_lang": "French", "terms": [{"source": "a", "target": "b"}]}}),
+        json!({"translation_options": {"target_lang": "French", "terms": "a=b"}}),
         json!({"translation_options": {"target_lang": "French"}, "max_tokens": 50}),
         json!({"translation_options": {"target_lang": "French"}, "model": "qwen-mt-turbo"}),
     ] {

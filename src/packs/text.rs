@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::glossary::RowGlossary;
 use super::marks::has_mark;
 use crate::request::{ChatRequest, Media};
 use crate::tokens::text_tokens;
@@ -28,16 +29,18 @@ const FORBIDDEN: [&str; 12] = [
 pub struct PackKey([u8; 16]);
 
 /// The text of a row that may travel with others.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PackText {
     /// What the row has in common with those it may travel with.
     pub key: PackKey,
-    /// The tokens of its request that others may share, estimated: turns of the system, options, terms.
+    /// The tokens of its request that others share, estimated: turns of the system, options.
     pub shared_tokens: f64,
-    /// The tokens of its text, estimated.
+    /// The tokens of its text and its glossary, estimated.
     pub own_tokens: f64,
     /// The bytes of its text.
     pub bytes: u64,
+    /// Its glossary, which it shares with the others, if it is translated.
+    pub glossary: Option<RowGlossary>,
 }
 
 impl PackText {
@@ -55,12 +58,14 @@ impl PackText {
         if text.is_empty() || has_mark(text) {
             return None;
         }
-        let own_tokens = text_tokens(text);
+        let glossary = RowGlossary::take(&mut body, text);
+        let own_tokens = text_tokens(text) + glossary.as_ref().map_or(0.0, |glossary| glossary.tokens);
         let shared_tokens = (request.estimate.prompt_tokens as f64 - own_tokens).max(0.0);
-        let frame = serde_json::to_vec(&(body, request.stream)).ok()?;
+        // The first row of each shape goes alone: a pack has one shape.
+        let frame = serde_json::to_vec(&(body, request.stream, request.shape.0)).ok()?;
         let mut key = [0; 16];
         key.copy_from_slice(&blake3::hash(&frame).as_bytes()[..16]);
-        Some(Self { key: PackKey(key), shared_tokens, own_tokens, bytes: text.len() as u64 })
+        Some(Self { key: PackKey(key), shared_tokens, own_tokens, bytes: text.len() as u64, glossary })
     }
 }
 
