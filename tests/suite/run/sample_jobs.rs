@@ -45,8 +45,30 @@ fn rehearse(job: &str, output: &str, rows: usize) -> (Scene, Table) {
 }
 
 #[test]
-fn the_translation_job_translates_each_review_into_its_own_language() {
-    let (_, table) = rehearse("jobs/translate.toml", "out/reviews.translated.simulated.parquet", 52);
+fn the_translation_job_translates_two_columns_of_a_spreadsheet_into_three_languages() {
+    let mut scene = scene();
+    let job = "jobs/translate.toml";
+    let previewed = scene.run(&["preview", job, "--simulate"]).expect_code(0).stdout;
+    assert!(previewed.contains("24 rows · 138 requests (6 more without text)"), "{previewed}");
+    scene.judge.output = "out/catalogue.simulated.xlsx".to_owned();
+    scene.run_job(&[job, "--simulate"]).expect_code(0).says("24 rows: 24 ok");
+    scene.run(&["verify", job, "--simulate"]).expect_code(0);
+    scene.run(&["export", job, "--simulate", "--output", "all.jsonl"]).expect_code(0);
+    let rows = lines(&scene.path("all.jsonl"));
+    let of = |row: usize, column: &str| rows[row][column].as_str().map(str::to_owned);
+    assert_eq!(of(0, "Name (French)").as_deref(), Some("[French] Fellwind 2 tente"));
+    assert_eq!(of(0, "Name (Japanese)").as_deref(), Some("[Japanese] Fellwind 2 テント"));
+    let description = of(0, "Description (German)").expect("a translation");
+    assert!(description.contains("{minutes}") && description.contains("Zelt"), "{description}");
+    // A cell without text has no translation; the same cells elsewhere have.
+    assert_eq!((of(3, "Description (French)"), of(3, "Name (French)").is_some()), (None, true));
+    assert!(rows[0]["packed"].as_u64() > Some(1), "{}", rows[0]["packed"]);
+    assert_eq!((&rows[0]["Price"], &rows[0]["On sale"]), (&Value::from(349), &Value::from(true)));
+}
+
+#[test]
+fn the_job_of_reviews_translates_each_into_its_own_language() {
+    let (_, table) = rehearse("jobs/reviews.toml", "out/reviews.translated.simulated.parquet", 52);
     assert!(
         table.texts("response")[0].contains("The couvercle is"),
         "the glossary is told: {:?}",
