@@ -28,10 +28,10 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         };
         self.count_pack(apart.is_err());
         match apart {
-            Ok(parts) => self.used(*members, parts, &answer, end, now),
+            Ok(parts) => self.used(members.into_vec(), parts, &answer, end, now),
             Err(refusal) => {
                 self.dispatcher.preflight.accepted(shape);
-                self.unused(*members, &refusal, answer, end, now);
+                self.unused(members.into_vec(), &refusal, answer, end, now);
             }
         }
     }
@@ -89,7 +89,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// Lets the rows of a pack that was sent go alone.
     pub(super) fn scatter(&mut self, work: Work, now: Instant) {
-        for member in work.pack.into_iter().flat_map(|members| *members) {
+        for member in work.pack.into_iter().flatten() {
             self.queues.wait(now, member.alone());
         }
     }

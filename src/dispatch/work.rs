@@ -48,7 +48,7 @@ pub(crate) struct Work {
     /// What it may travel by with others; `None` for a row that goes alone.
     pub travel: Option<Box<PackText>>,
     /// The rows that travel in its request, where there are several: they are sent again together, and end each by itself.
-    pub pack: Option<Box<Vec<Work>>>,
+    pub pack: Option<Box<[Work]>>,
     /// The turn of the last throttled try for which that is not yet known.
     turned_away: Option<u64>,
 }
@@ -78,7 +78,7 @@ impl Work {
     pub(crate) fn of_pack(members: Vec<Self>, request: ChatRequest) -> Option<Self> {
         let row = members.first()?.row.clone();
         let ready = Ready { row, request, tries: 0, steps: Vec::new() };
-        Some(Self { pack: Some(Box::new(members)), ..Self::new(ready, u32::MAX) })
+        Some(Self { pack: Some(members.into_boxed_slice()), ..Self::new(ready, u32::MAX) })
     }
 
     /// How many rows its request has.

@@ -208,7 +208,7 @@ async fn packs_that_fail_too_often_become_smaller_and_end() {
     let bench = bench(Some(AUTO));
     let rows = translator::rows(&bench, 2_000, 25);
     let script = |call: &PackCall| {
-        if call.rows.len() > 1 && call.packs % 3 == 0 { Damage::Swap } else { Damage::None }
+        if call.rows.len() > 1 && call.packs.is_multiple_of(3) { Damage::Swap } else { Damage::None }
     };
     assert_eq!(run(&bench, rows, script).await, StopReason::Finished);
     bench.assert_every_row_ended_once(2_000);

@@ -20,6 +20,10 @@ use crate::support::key;
 /// How much shorter the judge's window is than the quota's, because requests travel at uneven speeds.
 const UNEVENNESS: f64 = 0.06;
 
+/// The responses of a row to the combinations of `[each]`: for each, its column, and the text that was asked; none for a
+/// combination that asks nothing.
+type WideResponses = fn(&Value) -> Vec<(String, Option<String>)>;
+
 /// What a scenario promises, and what has been observed so far.
 pub struct Judge {
     folder: PathBuf,
@@ -27,9 +31,8 @@ pub struct Judge {
     pub output: String,
     /// The texts of the input's rows, in order, when the rows have a column `text`.
     pub texts: Option<Vec<String>>,
-    /// The responses of a row to the combinations of `[each]`: for each, its column, and the text that was asked; none for
-    /// a combination that asks nothing.
-    pub wide: Option<fn(&Value) -> Vec<(String, Option<String>)>>,
+    /// The responses of a row, when it is asked for combinations and the layout is wide.
+    pub wide: Option<WideResponses>,
     /// Quotas: a number of requests in a number of seconds.
     pub quotas: Vec<(usize, f64)>,
     /// Quotas: a number of tokens in a number of seconds.
