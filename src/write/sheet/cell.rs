@@ -125,6 +125,8 @@ fn push_escaped(xml: &mut String, text: &str) {
             '&' => "&amp;",
             '<' => "&lt;",
             '>' => "&gt;",
+            // As it is, XML takes it for a line break. Excel writes `_x000D_`, which pandas does not read.
+            '\r' => "&#13;",
             '_' if is_escape(&text.as_bytes()[at..]) => "_x005F_",
             '\t' | '\n' => {
                 xml.push(letter);
@@ -160,7 +162,7 @@ mod tests {
             xml
         };
         assert_eq!(escaped("a <b> & \"c\"\t\n"), "a &lt;b&gt; &amp; \"c\"\t\n");
-        assert_eq!(escaped("\u{8}\r\0\u{ffff}"), "_x0008__x000D__x0000__xFFFF_");
+        assert_eq!(escaped("\u{8}\r\0\u{ffff}"), "_x0008_&#13;_x0000__xFFFF_");
         assert_eq!(escaped("_x0008_ _x00g8_ _x0_ __x0041__"), "_x005F_x0008_ _x00g8_ _x0_ __x005F_x0041__");
     }
 

@@ -10,3 +10,4 @@ mod made_documents;
 mod rows;
 mod several_files;
 mod sheets;
+mod spreadsheet_programs;

@@ -8,4 +8,5 @@ mod formats;
 mod left_as_it_is;
 mod metrics_and_progress;
 mod sheets;
+mod spreadsheet_programs;
 mod terminal;

@@ -10,5 +10,6 @@ pub mod key;
 pub mod relay;
 pub mod sheets;
 pub mod side_by_side;
+pub mod spreadsheet_programs;
 pub mod tables;
 pub mod unsynced_disk;
