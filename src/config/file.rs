@@ -290,8 +290,8 @@ pub struct AnswerSection {
     pub checks: Option<Vec<String>>,
     /// Regular expressions: every match in the source is in the answer as often.
     pub keep: Option<OneOrMany>,
-    /// Shortest and longest answer, as multiples of the characters of its source; sets the check `length`.
-    #[schemars(extend("default" = [0.2, 6.0]))]
+    /// Shortest and longest answer, as multiples of the characters of its source; sets the check `length`, which without it is
+    /// [0.2, 6.0].
     pub length: Option<[f64; 2]>,
     /// Template of the text that answers are checked against. Default: the user's message.
     pub source: Option<String>,

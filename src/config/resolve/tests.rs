@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::checks::Checks;
 use crate::config::flags::{JOB_FLAGS, set};
 use crate::config::overlay::Overlay;
 use crate::diagnostic::SourceText;
@@ -140,12 +141,14 @@ fn the_defaults_that_editors_show_are_the_real_ones() {
     assert!(lines.lines().count() >= 18, "{lines}");
     // Without a schema of the answers, `repair` has nothing to do.
     lines = lines.replace("answer.repair", "answer.schema = \"a.json\"\nanswer.repair");
+    // Without checks, nothing happens to answers that fail one.
+    lines = lines.replace("answer.on_check", "answer.checks = [\"translated\"]\nanswer.on_check");
     // And without a prompt there is no digest.
     lines.push_str("digest.prompt = \"{{ parts }}\"\n");
     let settled = |text: &str| {
         let job = settle(&format!("{SMALL}{text}")).expect("good");
         let Job { input, output, retry, concurrency, answer, model, .. } = job;
-        let answer = AnswerRules { schema: None, schema_text: None, ..answer };
+        let answer = AnswerRules { schema: None, schema_text: None, checks: Checks::default(), ..answer };
         let model = (model.base_url, model.transport, format!("{:?}", model.key));
         format!("{:?}", (input, output, retry, concurrency, answer, model))
     };

@@ -39,6 +39,7 @@ pub(super) const TOOLS: Kind = Kind { name: "tools", scene: tools, rows: 5, answ
 pub(super) const SHARED: Kind = Kind { name: "shared", scene: shared, rows: 16, answers: 4, ..JSONL };
 pub(super) const PIECES: Kind = Kind { name: "pieces", scene: pieces, rows: 3, answers: 0, ..JSONL };
 pub(super) const PACKS: Kind = Kind { name: "packs", scene: packs, rows: 60, answers: 0, ..JSONL };
+pub(super) const JUDGED: Kind = Kind { name: "judged", scene: judged, ..JSONL };
 pub(super) const EDITED: Kind =
     Kind { name: "edited", scene: edited, rows: ROWS + 2, answers: ROWS + 4, ..JSONL };
 
@@ -157,6 +158,32 @@ fn packs() -> Scene {
     let translated = scene.read("job.toml").replace("\"qwen-plus\"", "\"qwen-mt-plus\"");
     scene.write("job.toml", translated);
     scene.judge.texts = Some(texts);
+    scene
+}
+
+/// A job that has ended, some of whose answers had failed a check that has been replaced by another since.
+fn judged() -> Scene {
+    let mut scene = Scene::with(ServerSettings {
+        script: Script::parse("[[fault]]\naction = \"eat_placeholders\"\ncontains = \"Row 1\"")
+            .expect("a script"),
+        translations: TranslationStyle::Marked,
+        ..ServerSettings::default()
+    });
+    let rows = (0..ROWS).map(|n| format!("{}\n", json!({ "text": format!("Row {n} keeps {{name}}") })));
+    scene.write("in.jsonl", rows.collect::<String>());
+    scene.judge.bodies_are_literal = true;
+    for (check, code) in [("placeholders", 3), ("translated", 0)] {
+        let translation =
+            "request.translation_options = { source_lang = \"auto\", target_lang = \"French\" }\n";
+        let more = format!("{translation}answer.checks = [\"{check}\"]\nanswer.repair = 0\n");
+        scene.job("in.jsonl", "out.jsonl", &more);
+        let translated = scene.read("job.toml").replace("\"qwen-plus\"", "\"qwen-mt-plus\"");
+        scene.write("job.toml", translated);
+        if code > 0 {
+            scene.run_job(&["job.toml"]).expect_code(code);
+        }
+    }
+    scene.judge.rules_change = true;
     scene
 }
 

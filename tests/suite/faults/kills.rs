@@ -12,7 +12,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::killed_jobs::{EDITED, JSONL, Kind, PACKS, PARQUET, PIECES, SHARED, STDIN, TOOLS};
+use super::killed_jobs::{EDITED, JSONL, JUDGED, Kind, PACKS, PARQUET, PIECES, SHARED, STDIN, TOOLS};
 use super::scenario;
 use crate::support::harness::{Finished, Scene};
 use crate::support::side_by_side::{all, words};
@@ -56,7 +56,7 @@ fn sweep(kind: &Kind, point: &str, undisturbed: &[Value]) -> Result<usize, Strin
 }
 
 /// Where each kind of job is killed.
-const POINTS: [(Kind, &[&str]); 8] = [
+const POINTS: [(Kind, &[&str]); 9] = [
     (
         JSONL,
         &[
@@ -135,6 +135,7 @@ const POINTS: [(Kind, &[&str]); 8] = [
         ],
     ),
     (SHARED, &["journal.share.before", "journal.share.after", "journal.commit.after", "dispatch.answered"]),
+    (JUDGED, &["journal.judge.before", "journal.judge.after", "write.renamed"]),
     (
         EDITED,
         &[
@@ -183,11 +184,15 @@ fn a_kill_at_some_of_the_steps_loses_nothing_and_can_be_resumed() {
             (PACKS, "dispatch.answered", 3),
             (PACKS, "dispatch.round.answered", 3),
             (PACKS, "journal.commit.inside", 4),
+            (JUDGED, "journal.judge.before", 1),
+            (JUDGED, "journal.judge.after", 1),
             (JSONL, "write.piece", 2),
             (JSONL, "write.renamed", 1),
         ];
-        let references: BTreeMap<_, _> =
-            [JSONL, TOOLS, PIECES, PACKS].iter().map(|kind| (kind.name, kind.undisturbed())).collect();
+        let references: BTreeMap<_, _> = [JSONL, TOOLS, PIECES, PACKS, JUDGED]
+            .iter()
+            .map(|kind| (kind.name, kind.undisturbed()))
+            .collect();
         let kills = all(some.to_vec(), |(kind, point, times)| {
             let end = catch_unwind(AssertUnwindSafe(|| {
                 let mut scene = kind.begin();
