@@ -10,6 +10,7 @@ It overwrites nothing.
 
 Examples:
   fanfold init
+  fanfold init catalogue.xlsx --model qwen-mt-plus --languages German,French
   fanfold init nightly --input tickets.csv --model qwen3.6-plus --prompt 'Answer: {{ text }}'";
 
 pub(super) const SCHEMA_EXAMPLE: &str =
@@ -29,7 +30,7 @@ pub(super) const MAN_EXAMPLE: &str = "Examples:
 /// `fanfold init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Folder to write to, created if missing
+    /// Folder to write to, created if missing; or the input, to write beside it
     #[arg(value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
     /// File, folder or glob of rows or documents; by default, write a small sample

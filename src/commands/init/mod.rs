@@ -24,6 +24,7 @@ use workshop::Workshop;
 
 /// Runs the command.
 pub(super) fn run(args: InitArgs) -> Result<Exit, Failure> {
+    let args = with_its_input(args);
     for (flag, key, said) in [("model", "model.name", &args.model), ("prompt", "prompt.user", &args.prompt)] {
         said.iter().try_for_each(|text| check_keyless(&Overlay::text(flag, key, text)))?;
     }
@@ -52,6 +53,17 @@ pub(super) fn run(args: InitArgs) -> Result<Exit, Failure> {
     let written = place.write(draft.text(&place), draft.input.is_none())?;
     let by_default = open && !args.yes && !asks;
     say(&place, &written, by_default)
+}
+
+/// `fanfold init catalogue.xlsx` is about the file, and writes beside it.
+fn with_its_input(args: InitArgs) -> InitArgs {
+    match args.folder.to_str() {
+        Some(file) if args.input.is_none() && args.folder.is_file() => {
+            let folder = args.folder.parent().map(PathBuf::from).unwrap_or_default();
+            InitArgs { input: Some(file.to_owned()), folder, ..args }
+        }
+        _ => args,
+    }
 }
 
 /// Reports what was written, and how to continue.

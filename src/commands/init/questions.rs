@@ -72,7 +72,7 @@ fn input(
         return Ok(Some((Some(path.clone()), InputSummary::of(Some(path))?)));
     }
     loop {
-        let question = "Input file (JSONL, CSV, TSV or Parquet) [a small sample]: ";
+        let question = "Input file (.xlsx, CSV, TSV, JSONL or Parquet) [a small sample]: ";
         let Some(answer) = line(question, answers, out)? else { return Ok(None) };
         let input = (!answer.is_empty()).then_some(answer);
         let looked_at =

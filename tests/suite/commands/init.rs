@@ -10,6 +10,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::support::harness::{Finished, Scene};
+use crate::support::sheets::{Cell, Sheet, workbook};
+use crate::support::tables::Table;
 
 /// The rehearsal that `init` names as the next command, run as a shell would, wherever the binary is.
 fn rehearse(scene: &Scene, said: &Finished) -> Finished {
@@ -50,7 +52,10 @@ fn it_overwrites_nothing_and_writes_nothing_where_it_cannot_write_all() {
     }
     let scene = Scene::new();
     scene.write("file", "");
-    scene.run(&["init", "file"]).expect_code(1).says("file is a file, not a folder").says("--input");
+    scene.write("in.csv", "id,text\n1,one\n");
+    let refused = scene.run(&["init", "file", "--input", "in.csv"]).expect_code(1);
+    refused.says("file is a file, not a folder").says("--input");
+    scene.run(&["init", "file"]).expect_code(1).says("file");
 }
 
 #[test]
@@ -78,6 +83,23 @@ fn an_input_of_one_s_own_is_asked_about_by_a_column_that_it_has() {
         rehearse(&scene, &said).expect_code(0).says("1 ok · 0 failed");
         assert!(!scene.path("new/sample.csv").exists());
     }
+}
+
+#[test]
+fn a_catalogue_in_a_spreadsheet_becomes_a_job_beside_it_that_answers_in_one() {
+    let scene = Scene::new();
+    let text = |text: &str| Cell::of(Some(text));
+    let rows = [[Cell::Number(7.0), text("A chair of beech")], [Cell::Number(8.0), text("A table of oak")]];
+    scene.write("shop/catalogue.xlsx", workbook(&[Sheet::new("Products", &["sku", "description"], &rows)]));
+    let init =
+        ["init", "shop/catalogue.xlsx", "--model", "qwen-mt-plus", "--languages", "German,French", "--yes"];
+    let said = scene.run(&init).expect_code(0);
+    let written: toml::Table = job(&scene, "shop").parse().expect("TOML");
+    assert_eq!(written["prompt"]["user"].as_str(), Some("{{ description }}"));
+    rehearse(&scene, &said).expect_code(0).says("2 rows · 4 requests").says("2 ok · 0 failed");
+    let table = Table::read(&scene.path("shop/out/catalogue.answers.simulated.xlsx"));
+    assert_eq!(table.texts("sku"), ["7", "8"]);
+    assert!(table.rows.iter().all(|row| row["sku"].is_number()), "{table:?}");
 }
 
 #[test]
