@@ -314,18 +314,22 @@ fn first_failure(results: &[RowResult]) -> (usize, &RowResult) {
     results.iter().enumerate().find(failed).unwrap_or((0, &results[0]))
 }
 
-/// What the pieces of a row used together. An amount that is unknown for one is unknown for all.
+/// What the requests of a row used together. An amount that is unknown for one that was sent is unknown for all; what was not
+/// sent used nothing.
 fn sums(results: &[RowResult]) -> RowResult {
-    let mut sum = RowResult { cost: Some(0.0), ..RowResult::default() };
+    let was_sent =
+        |result: &&RowResult| result.cost.is_some() || result.attempts.is_some_and(|times| times > 0);
+    let costs = results.iter().filter(was_sent).map(|result| result.cost);
+    let cost = costs.reduce(|one, other| one.zip(other).map(|(one, other)| one + other)).flatten();
+    let mut sum = RowResult { cost, ..RowResult::default() };
     for result in results {
-        sum.cost = sum.cost.zip(result.cost).map(|(one, other)| one + other);
         sum.attempts = match (sum.attempts, result.attempts) {
             (None, None) => None,
             (one, other) => Some(one.unwrap_or(0) + other.unwrap_or(0)),
         };
         sum.latency_ms = sum.latency_ms.max(result.latency_ms);
         sum.packed = sum.packed.max(result.packed);
-        if let Some(answer) = &result.answer {
+        if let Some(answer) = result.answer.as_ref().filter(|_| result.status != Status::Skipped) {
             add_answer(&mut sum.answer, answer);
         }
     }
