@@ -111,6 +111,7 @@ impl Opened {
         };
         let renderer = Renderer::new(&job, source.columns())?.with_glossary(glossary::read(&job)?);
         let splitter = job.split.as_ref().map(|split| splitter(&job, split, &source)).transpose()?;
+        job.split.as_ref().map_or(Ok(()), |split| renderer.check_pieces_are_used(&split.column))?;
         job.each.as_ref().map_or(Ok(()), |each| renderer.check_each_is_used(each))?;
         let each = job.each.as_ref().map(|each| Arc::new(Combinations::new(each)));
         let each_columns = each_columns(&job)?;

@@ -38,9 +38,9 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::each::Each;
-use crate::job::{Job, ModelCall};
+use crate::job::{Job, ModelCall, TemplateText};
 use crate::request::ChatRequest;
-use crate::row::{Column, Row};
+use crate::row::{Column, PIECE, Row};
 use body_template::{BodyTemplate, BodyTemplates};
 use glossary::{Glossary, Term};
 use request_settings::RequestSettings;
@@ -144,6 +144,23 @@ impl Renderer {
         let help =
             format!("write {{{{ each.{name} }}}} into the prompt or a field of [request], or remove it");
         Err(problem.help(help))
+    }
+
+    /// Checks that the requests for the pieces of a column differ by their pieces: `row` has the whole text.
+    ///
+    /// # Errors
+    ///
+    /// No template uses the piece, so that each piece would ask for, and pay for, the whole text.
+    pub fn check_pieces_are_used(&self, column: &TemplateText) -> Result<(), Diagnostic> {
+        let name = column.source.as_str();
+        if self.user.is_none() || self.templates.uses(name) || self.templates.uses(PIECE) {
+            return Ok(());
+        }
+        let message = format!("[split] cuts the column `{name}`, and no request uses the piece");
+        let help = format!(
+            "write {{{{ {name} }}}} or {{{{ piece.text }}}} into the prompt: `row` has the whole text, which would be sent with every piece"
+        );
+        Err(column.problem(None, message).help(help))
     }
 
     /// Adds to each request the glossary entries that occur in its text.

@@ -210,6 +210,13 @@ impl Templates {
             || tags::is_an_operand(source, WHOLE_ROW)
     }
 
+    /// Whether a template may use a column, or a name of the program's, other than through the whole row.
+    pub fn uses(&self, name: &str) -> bool {
+        let mut templates = (0..self.sources.len()).filter_map(|number| self.first.template(number));
+        self.candidates.iter().any(|candidate| candidate == name)
+            || templates.any(|template| template.names.contains(name))
+    }
+
     /// The columns that the templates may depend on; `None` when one uses the whole row.
     pub fn columns(&self) -> Option<BTreeSet<String>> {
         if self.first.words().contains(WHOLE_ROW) {
