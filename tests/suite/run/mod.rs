@@ -3,6 +3,7 @@
 mod blank;
 mod checks;
 mod compatible_servers;
+mod desk;
 mod duplicate_requests;
 mod each;
 mod each_walk;
