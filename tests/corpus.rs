@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder.
-const TARGETS: [(&str, Target); 11] = [
+const TARGETS: [(&str, Target); 12] = [
     ("csv", targets::csv),
     ("glossary", targets::glossary),
     ("job", targets::job),
@@ -23,6 +23,7 @@ const TARGETS: [(&str, Target); 11] = [
     ("reply", targets::reply),
     ("retry_after", targets::retry_after),
     ("schema", targets::schema),
+    ("sheet", targets::sheet),
     ("stream", targets::stream),
     ("template", targets::template),
 ];

@@ -82,14 +82,14 @@ pub fn csv(bytes: &[u8]) {
     }
 }
 
-fn input(name: &str, bytes: &[u8]) -> PathBuf {
+pub(super) fn input(name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder().join(name);
     fs::write(&path, bytes).expect("a file");
     path
 }
 
 /// The rows of an input that can be opened, up to an error.
-fn passes(path: &Path) -> Option<Vec<Item>> {
+pub(super) fn passes(path: &Path) -> Option<Vec<Item>> {
     let mut spec = InputSpec::new([path.to_str().expect("UTF-8")], folder().join("spool"));
     spec.max_record_bytes = 4096;
     // Bytes that begin like a compressed file are not text, and may expand.

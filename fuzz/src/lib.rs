@@ -4,9 +4,11 @@
 mod documents;
 mod files;
 mod prompts;
+mod spreadsheets;
 mod wire;
 
 pub use documents::pieces;
 pub use files::{csv, job, journal, jsonl};
 pub use prompts::{glossary, schema, template};
+pub use spreadsheets::sheet;
 pub use wire::{reply, retry_after, stream};
