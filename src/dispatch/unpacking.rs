@@ -47,7 +47,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let sent = bytes_of(&members);
         let received: Vec<u64> = parts.iter().map(|part| part.len() as u64).collect();
         let usages = divided(answer.usage.as_ref(), &sent, &received);
-        let ends = end.divided(&weights(&usages, &sent));
+        let ends = end.divided(&weights(&members, answer, &usages, &sent));
         for (((member, part), usage), end) in members.into_iter().zip(parts).zip(usages).zip(ends) {
             let answer = Answer { response: Some(part), usage, ..answer.clone() };
             self.converse(member, answer, end, now);
@@ -64,7 +64,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     ) {
         let sent = bytes_of(&members);
         let usages = divided(answer.usage.as_ref(), &sent, &sent);
-        let ends = end.divided(&weights(&usages, &sent));
+        let ends = end.divided(&weights(&members, &answer, &usages, &sent));
         // The first row keeps the evidence.
         let bare = Answer { response: None, reasoning: None, tool_calls: None, ..answer.clone() };
         let mut whole = Some(answer);
@@ -134,8 +134,13 @@ fn divided(usage: Option<&Usage>, sent: &[u64], received: &[u64]) -> Vec<Option<
     }
 }
 
-/// By what money is divided: tokens, where the service counted them.
-fn weights(usages: &[Option<Usage>], sent: &[u64]) -> Vec<u64> {
-    let tokens: Option<Vec<u64>> = usages.iter().map(|usage| usage.as_ref()?.total_tokens).collect();
-    tokens.unwrap_or_else(|| sent.to_vec())
+/// By what money is divided: the price of each row's tokens, in millionths of millionths; tokens where no price is known, and bytes
+/// where the service counted none.
+fn weights(members: &[Work], answer: &Answer, usages: &[Option<Usage>], sent: &[u64]) -> Vec<u64> {
+    let price = members.first().and_then(|member| member.request.price.as_ref());
+    let cost =
+        |usage: &Option<Usage>| Some((price?.of(usage.as_ref()?, answer.thought())? * 1e12).round() as u64);
+    let costs: Option<Vec<u64>> = usages.iter().map(cost).collect();
+    let tokens = || usages.iter().map(|usage| usage.as_ref()?.total_tokens).collect();
+    costs.filter(|costs| costs.iter().any(|cost| *cost > 0)).or_else(tokens).unwrap_or_else(|| sent.to_vec())
 }

@@ -34,6 +34,11 @@ fn a_catalogue_that_was_killed_in_the_middle_of_packs_is_finished_without_paying
             "a blank cell does not hide what the others cost: {row:?}"
         );
     }
+    for row in rows.iter().filter(|row| !row["cost"].is_null()) {
+        let of = |column: &str| row[column].as_f64().expect("a number");
+        let cost = (of("prompt_tokens") * 2.0 + of("completion_tokens") * 6.0) / 1e6;
+        assert!((of("cost") - cost).abs() < 1e-9, "the cost of a row is that of its tokens: {row:?}");
+    }
     assert_sums(&desk, before);
     let before = desk.scene.witness_count();
     desk.run().expect_code(0).says("nothing was sent");
