@@ -11,6 +11,10 @@ use super::work::Work;
 use crate::endpoint::Endpoint;
 use crate::packs::{PackKey, PackRoom, PackText, PackTrouble, SharedGlossary, packed};
 
+/// How many rows whose terms do not go with those of a pack are looked at for it: to look through a long queue would take longer
+/// than a smaller pack costs.
+const MOST_KEPT_OUT: usize = 64;
+
 /// What there is for the next pack.
 struct Gathered {
     /// The rows that travel, by their places in the queue of unsent ones.
@@ -73,11 +77,17 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let Self { queues, ahead, dispatcher, .. } = self;
         let pace = &dispatcher.pace;
         let mut glossary = SharedGlossary::default();
-        let found = queues.fresh.iter().enumerate().filter_map(|(place, work)| {
+        let mut kept_out = 0;
+        let alike = queues.fresh.iter().enumerate().filter_map(|(place, work)| {
             let text = work.travel.as_deref().filter(|text| text.key == key)?;
-            let is_shared = text.glossary.as_ref().is_none_or(|row| glossary.admits(row));
-            is_shared.then_some((place, work, text))
+            Some((place, work, text))
         });
+        let found = alike.map_while(|(place, work, text)| {
+            let is_shared = text.glossary.as_ref().is_none_or(|row| glossary.admits(row));
+            kept_out += usize::from(!is_shared);
+            (kept_out <= MOST_KEPT_OUT).then_some(is_shared.then_some((place, work, text)))
+        });
+        let found = found.flatten();
         let (mut places, mut sizes) = (Vec::new(), Vec::new());
         // One more than fits shows that it is full.
         for (place, work, text) in found.take(room.rows + 1) {

@@ -12,7 +12,7 @@ use crate::conversation::{Asks, Step};
 use crate::endpoint::Endpoint;
 use crate::note::Outcome;
 use crate::outcome::{Answer, Fault, Usage};
-use crate::packs::{PackRefusal, shares, taken_apart};
+use crate::packs::{PackPart, PackRefusal, shares, taken_apart};
 use crate::request::ChatRequest;
 
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
@@ -27,53 +27,44 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             apart.unwrap_or(Err(PackRefusal::Marks))
         };
         self.count_pack(apart.is_err());
-        match apart {
-            Ok(parts) => self.used(members.into_vec(), parts, &answer, end, now),
-            Err(refusal) => {
-                self.dispatcher.preflight.accepted(shape);
-                self.unused(members.into_vec(), &refusal, answer, end, now);
-            }
-        }
+        let parts = apart.unwrap_or_else(|refusal| {
+            self.dispatcher.preflight.accepted(shape);
+            vec![Err(refusal); members.len()]
+        });
+        self.end_each(members.into_vec(), parts, answer, end, now);
     }
 
-    fn used(
+    /// Ends each row with its part, or lets it go alone; each has its share of what was paid.
+    fn end_each(
         &mut self,
         members: Vec<Work>,
-        parts: Vec<String>,
-        answer: &Answer,
-        end: SentRequest,
-        now: Instant,
-    ) {
-        let sent = bytes_of(&members);
-        let received: Vec<u64> = parts.iter().map(|part| part.len() as u64).collect();
-        let usages = divided(answer.usage.as_ref(), &sent, &received);
-        let ends = end.divided(&weights(&members, answer, &usages, &sent));
-        for (((member, part), usage), end) in members.into_iter().zip(parts).zip(usages).zip(ends) {
-            let answer = Answer { response: Some(part), usage, ..answer.clone() };
-            self.converse(member, answer, end, now);
-        }
-    }
-
-    fn unused(
-        &mut self,
-        members: Vec<Work>,
-        refusal: &PackRefusal,
+        parts: Vec<PackPart>,
         answer: Answer,
         end: SentRequest,
         now: Instant,
     ) {
         let sent = bytes_of(&members);
-        let usages = divided(answer.usage.as_ref(), &sent, &sent);
+        let bytes = |(part, sent): (&PackPart, &u64)| part.as_ref().map_or(*sent, |part| part.len() as u64);
+        let received: Vec<u64> = parts.iter().zip(&sent).map(bytes).collect();
+        let usages = divided(answer.usage.as_ref(), &sent, &received);
         let ends = end.divided(&weights(&members, &answer, &usages, &sent));
-        // The first row keeps the evidence.
         let bare = Answer { response: None, reasoning: None, tool_calls: None, ..answer.clone() };
-        let mut whole = Some(answer);
-        for ((member, usage), end) in members.into_iter().zip(usages).zip(ends) {
-            let answer = Answer { usage, ..whole.take().unwrap_or_else(|| bare.clone()) };
-            let results = vec![refusal.code().to_owned(), refusal.to_string()];
-            let mut member = member.alone();
-            self.step(&mut member, Step { answer, asks: Asks::Alone, results }, end);
-            self.queues.wait(now, member);
+        // The first row that is not answered keeps the evidence.
+        let mut evidence = Some(answer.clone());
+        for (((member, part), usage), end) in members.into_iter().zip(parts).zip(usages).zip(ends) {
+            match part {
+                Ok(part) => {
+                    let answer = Answer { response: Some(part), usage, ..answer.clone() };
+                    self.converse(member, answer, end, now);
+                }
+                Err(refusal) => {
+                    let answer = Answer { usage, ..evidence.take().unwrap_or_else(|| bare.clone()) };
+                    let results = vec![refusal.code().to_owned(), refusal.to_string()];
+                    let mut member = member.alone();
+                    self.step(&mut member, Step { answer, asks: Asks::Alone, results }, end);
+                    self.queues.wait(now, member);
+                }
+            }
         }
     }
 
@@ -82,7 +73,10 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         if fault.is_the_api_s_own() {
             self.service_is_there(now);
         }
-        self.count_pack(true);
+        // A bad moment of the service says nothing of packs.
+        if !fault.kind.passes() {
+            self.count_pack(true);
+        }
         self.store_ends(&work, end, Outcome::Retry(fault));
         self.scatter(work, now);
     }

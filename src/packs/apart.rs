@@ -6,12 +6,15 @@ use super::{doubts, lengths, marks};
 use crate::outcome::Answer;
 use crate::request::ChatRequest;
 
+/// The text that answers a row of a pack; or why that row alone is asked again.
+pub type PackPart = Result<String, PackRefusal>;
+
 /// The texts that answer the rows of a pack, in their order.
 ///
 /// # Errors
 ///
 /// Why the answer is not one for one, as far as can be told. None of it is to be used.
-pub fn taken_apart(rows: &[&ChatRequest], answer: &Answer) -> Result<Vec<String>, PackRefusal> {
+pub fn taken_apart(rows: &[&ChatRequest], answer: &Answer) -> Result<Vec<PackPart>, PackRefusal> {
     match answer.finish_reason.as_deref() {
         Some("stop") if answer.tool_calls.is_none() => {}
         reason => return Err(PackRefusal::Ended(reason.unwrap_or("nothing").to_owned())),
@@ -27,9 +30,15 @@ pub fn taken_apart(rows: &[&ChatRequest], answer: &Answer) -> Result<Vec<String>
         return Err(PackRefusal::Marks);
     }
     let translates = rows.first().is_some_and(|row| is_translation(row));
-    doubts::check(&texts, &parts, translates)?;
+    let doubled = doubts::check(&texts, &parts, translates)?;
     if translates {
         lengths::check(&texts, &parts)?;
     }
-    Ok(parts.into_iter().map(str::to_owned).collect())
+    let mut parts: Vec<PackPart> = parts.into_iter().map(|part| Ok(part.to_owned())).collect();
+    for (one, other) in doubled {
+        for part in [one, other] {
+            parts[part] = Err(PackRefusal::Doubled(one + 1, other + 1));
+        }
+    }
+    Ok(parts)
 }

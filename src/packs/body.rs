@@ -40,7 +40,8 @@ pub fn packed(rows: &[&ChatRequest]) -> Option<ChatRequest> {
         content.push_str(text);
         content
     });
-    let estimate = estimate(first, &texts, (&content, of_others), &body);
+    let bound = BOUNDS.iter().filter_map(|key| body.get(*key)?.as_u64()).max();
+    let estimate = estimate(first, &texts, (&content, of_others), bound);
     for key in BOUNDS {
         if let Some(most) = body.get(key).and_then(Value::as_u64) {
             body.insert(key.to_owned(), Value::from(grown(first, most, rows.len())));
@@ -83,18 +84,20 @@ fn estimate(
     first: &ChatRequest,
     texts: &[&str],
     (content, glossary_of_others): (&str, f64),
-    body: &Map<String, Value>,
+    bound: Option<u64>,
 ) -> Estimate {
     let alone = first.estimate;
     let own = texts.first().map_or(0.0, |text| text_tokens(text));
     let prompt_tokens =
         (alone.prompt_tokens as f64 - own).max(0.0) + text_tokens(content) + glossary_of_others;
-    let is_bounded = BOUNDS.iter().any(|key| body.contains_key(*key));
     // A model's own limit is that of one request, however many rows it has. Where a row's is a guess, each row may be as long.
-    let max_completion_tokens = match (is_bounded, alone.unbounded) {
-        (true, _) => grown(first, alone.max_completion_tokens, texts.len()),
-        (false, true) => alone.max_completion_tokens.saturating_mul(texts.len() as u64),
-        (false, false) => alone.max_completion_tokens,
+    let max_completion_tokens = match (bound, alone.unbounded) {
+        // Thoughts are not part of the bound, and a request thinks once.
+        (Some(bound), _) => {
+            grown(first, bound, texts.len()).saturating_add(alone.max_completion_tokens.saturating_sub(bound))
+        }
+        (None, true) => alone.max_completion_tokens.saturating_mul(texts.len() as u64),
+        (None, false) => alone.max_completion_tokens,
     };
     Estimate { prompt_tokens: prompt_tokens.ceil() as u64, max_completion_tokens, ..alone }
 }

@@ -18,35 +18,40 @@ const CROSSED_ANSWER: usize = 6;
 /// The weight of a word with a digit.
 const OF_A_NUMBER: usize = 2;
 
-/// Looks for doubts in parts, each beside the text it is to answer.
-pub(super) fn check(texts: &[&str], parts: &[&str], translates: bool) -> Result<(), PackRefusal> {
-    if let Some((one, other)) = doubled(texts, parts, translates) {
+/// Looks for doubts in parts, each beside the text it is to answer. Gives the pairs of parts that are equal without a sign that any other
+/// part is out of its place.
+pub(super) fn check(
+    texts: &[&str],
+    parts: &[&str],
+    translates: bool,
+) -> Result<Vec<(usize, usize)>, PackRefusal> {
+    let doubled = doubled(texts, parts, translates);
+    // A text that came back twice moves those after it. Equal parts with others between them are words for the same thing, as a
+    // rule: "Delete" and "Remove".
+    if let Some((one, other)) = doubled.iter().find(|(one, other)| one + 1 == *other) {
         return Err(PackRefusal::Doubled(one + 1, other + 1));
     }
-    if translates {
-        for (index, (text, part)) in texts.iter().zip(parts).enumerate() {
-            if let Some(literal) = lost(text, part) {
-                return Err(PackRefusal::Lost(index + 1, literal));
-            }
-        }
+    if translates && let Some((index, literal)) = strayed(texts, parts) {
+        return Err(PackRefusal::Strayed(index + 1, literal));
     }
     match crossed(texts, parts, if translates { CROSSED_TRANSLATION } else { CROSSED_ANSWER }) {
         Some((part, text)) => Err(PackRefusal::Crossed(part + 1, text + 1)),
-        None => Ok(()),
+        None => Ok(doubled),
     }
 }
 
-/// Two equal parts of texts that differ in more than marks and case.
-fn doubled(texts: &[&str], parts: &[&str], translates: bool) -> Option<(usize, usize)> {
+/// Pairs of equal parts, each of the nearest two, of texts that differ in more than marks and case.
+fn doubled(texts: &[&str], parts: &[&str], translates: bool) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for (index, part) in parts.iter().enumerate() {
         let Some(before) = seen.insert(part, index) else { continue };
         let is_long = translates || part.chars().count() >= LONG_ANSWER;
         if is_long && essence(texts[before]) != essence(texts[index]) {
-            return Some((before, index));
+            pairs.push((before, index));
         }
     }
-    None
+    pairs
 }
 
 /// The letters and digits of a text; of one without any, the text.
@@ -55,12 +60,19 @@ fn essence(text: &str) -> String {
     if letters.is_empty() { text.to_owned() } else { letters }
 }
 
-/// What stays as it is in a translation, and is less often in the part than in the text.
-fn lost(text: &str, part: &str) -> Option<String> {
+/// What stays as it is in a translation, is missing in the part of its text, and is in another part that has no right to it. Whatever
+/// is missing everywhere is a fault of one translation, and not of the pack: the checks of its row find it.
+fn strayed(texts: &[&str], parts: &[&str]) -> Option<(usize, String)> {
     let count = |text: &str, literal: &str| text.matches(literal).count();
-    let literals = literals(text);
-    let missing = literals.iter().find(|literal| count(part, literal.text) < count(text, literal.text));
-    missing.map(|literal| literal.text.to_owned())
+    let is_elsewhere = |literal: &str| {
+        texts.iter().zip(parts).any(|(text, part)| count(part, literal) > count(text, literal))
+    };
+    texts.iter().zip(parts).enumerate().find_map(|(index, (text, part))| {
+        let literals = literals(text);
+        let missing = |literal: &&str| count(part, literal) < count(text, literal);
+        let mut lost = literals.iter().map(|literal| literal.text).filter(missing);
+        lost.find(|literal| is_elsewhere(literal)).map(|literal| (index, literal.to_owned()))
+    })
 }
 
 /// A part that has more of the words that tell another text from its own than of those that tell its own from the other.
@@ -118,27 +130,31 @@ mod tests {
     fn equal_translations_of_different_texts_are_doubtful_and_labels_are_not() {
         let texts = ["Save the file", "Open the file"];
         assert_eq!(check(&texts, &["Datei", "Datei"], true), Err(PackRefusal::Doubled(1, 2)));
-        assert_eq!(check(&texts, &["positive", "positive"], false), Ok(()));
+        assert_eq!(check(&texts, &["positive", "positive"], false), Ok(vec![]));
+        let apart = ["Delete", "The file", "Remove"];
+        assert_eq!(check(&apart, &["Löschen", "Die Datei", "Löschen"], true), Ok(vec![(0, 2)]));
         let long = "A sentence that is long enough to be nobody else's.";
         assert_eq!(check(&texts, &[long, long], false), Err(PackRefusal::Doubled(1, 2)));
-        assert_eq!(check(&["Save…", "save"], &["Sichern", "Sichern"], true), Ok(()));
+        assert_eq!(check(&["Save…", "save"], &["Sichern", "Sichern"], true), Ok(vec![]));
     }
 
     #[test]
-    fn placeholders_urls_and_tags_are_in_the_translation_of_their_own_text() {
+    fn placeholders_urls_and_tags_are_not_in_the_translation_of_another_text() {
         let texts = ["Hello {name}", "See https://x.org/a"];
         let good = ["Bonjour {name}", "Voir https://x.org/a"];
-        assert_eq!(check(&texts, &good, true), Ok(()));
+        assert_eq!(check(&texts, &good, true), Ok(vec![]));
         let swapped = [good[1], good[0]];
-        assert_eq!(check(&texts, &swapped, true), Err(PackRefusal::Lost(1, "{name}".to_owned())));
-        assert_eq!(check(&texts, &["greeting", "pointer"], false), Ok(()));
+        assert_eq!(check(&texts, &swapped, true), Err(PackRefusal::Strayed(1, "{name}".to_owned())));
+        // A placeholder that is nowhere is its own row's fault.
+        assert_eq!(check(&texts, &["Bonjour", good[1]], true), Ok(vec![]));
+        assert_eq!(check(&texts, &["greeting", "pointer"], false), Ok(vec![]));
     }
 
     #[test]
     fn names_and_numbers_of_another_text_show_that_parts_have_changed_places() {
         let texts = ["Ann came in 1984", "Bob left in 2003", "No"];
         let good = ["Ann est venue en 1984", "Bob est parti en 2003", "Non"];
-        assert_eq!(check(&texts, &good, true), Ok(()));
+        assert_eq!(check(&texts, &good, true), Ok(vec![]));
         let shifted = [good[1], good[0], good[2]];
         assert_eq!(check(&texts, &shifted, true), Err(PackRefusal::Crossed(1, 2)));
         let rows = ["Open the lid of box 31", "Open the lid of box 32"];
@@ -147,6 +163,6 @@ mod tests {
             Err(PackRefusal::Crossed(1, 2))
         );
         // One word that two languages have in common is no sign.
-        assert_eq!(check(&["The app will die", "The file"], &["Ende", "die Datei"], true), Ok(()));
+        assert_eq!(check(&["The app will die", "The file"], &["Ende", "die Datei"], true), Ok(vec![]));
     }
 }

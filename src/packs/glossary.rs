@@ -1,7 +1,8 @@
-//! The glossary of a pack: the terms and sample translations of all its rows, in one list each.
+//! The glossary of a pack: the terms of all its rows, in one list.
 //!
-//! A row has the entries that occur in its text. The list of several rows means the same to each of them, unless an entry of one could
-//! act on the text of another: such rows do not travel together.
+//! A row has the terms that occur in its text. The list of several rows means the same to each of them, unless a term of one could
+//! act on the text of another: such rows do not travel together. Sample translations act by likeness, so that rows share them only
+//! where they have the same.
 
 use std::collections::HashMap;
 
@@ -9,18 +10,17 @@ use serde_json::{Map, Value};
 
 use crate::tokens::text_tokens;
 
-/// Where a body has its options for a translation, and in them the terms and the sample translations.
+/// Where a body has its options for a translation, and in them the terms.
 const OPTIONS: &str = "translation_options";
-const LISTS: [&str; 2] = ["terms", "tm_list"];
+const TERMS: &str = "terms";
 
 /// The glossary of one row, and the text on which it acts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowGlossary {
     /// The text, in lower case.
     text: String,
-    /// The entries of each list.
-    entries: [Vec<GlossaryEntry>; 2],
-    /// Its tokens, estimated.
+    terms: Vec<GlossaryEntry>,
+    /// The tokens of the terms, estimated.
     pub(super) tokens: f64,
 }
 
@@ -36,26 +36,22 @@ struct GlossaryEntry {
 #[derive(Debug, Default)]
 pub struct SharedGlossary<'a> {
     texts: Vec<&'a str>,
-    /// By source, for each list.
-    known: [HashMap<&'a str, &'a Value>; 2],
+    /// By source.
+    known: HashMap<&'a str, &'a Value>,
     /// In the order of the rows.
-    entries: [Vec<&'a Value>; 2],
+    terms: Vec<&'a Value>,
 }
 
 impl RowGlossary {
-    /// Takes the glossary of a row with this text out of its body; `None` if the body is not for a translation, or its lists are
-    /// not what is known of them.
+    /// Takes the glossary of a row with this text out of its body; `None` if the body is not for a translation, or its list is not
+    /// what is known of it.
     pub(super) fn take(body: &mut Map<String, Value>, text: &str) -> Option<Self> {
         let options = body.get_mut(OPTIONS)?.as_object_mut()?;
         let read =
             |list: &Value| list.as_array()?.iter().map(GlossaryEntry::read).collect::<Option<Vec<_>>>();
-        let mut entries = [Vec::new(), Vec::new()];
-        for (list, entries) in LISTS.iter().zip(&mut entries) {
-            *entries = options.get(*list).map_or(Some(Vec::new()), read)?;
-        }
-        let lists = LISTS.iter().filter_map(|list| options.shift_remove(*list));
-        let tokens = lists.map(|list| text_tokens(&list.to_string())).sum();
-        Some(Self { text: text.to_lowercase(), entries, tokens })
+        let terms = options.get(TERMS).map_or(Some(Vec::new()), read)?;
+        let tokens = options.shift_remove(TERMS).map_or(0.0, |list| text_tokens(&list.to_string()));
+        Some(Self { text: text.to_lowercase(), terms, tokens })
     }
 }
 
@@ -67,50 +63,38 @@ impl GlossaryEntry {
 }
 
 impl<'a> SharedGlossary<'a> {
-    /// Adds the glossary of another row, if no entry of one row could act on the text of another. Otherwise it stays as it is, and
+    /// Adds the glossary of another row, if no term of one row could act on the text of another. Otherwise it stays as it is, and
     /// the row does not travel with the others.
     pub fn admits(&mut self, row: &'a RowGlossary) -> bool {
-        let lists = row.entries.iter().zip(&self.known);
-        let own: [HashMap<&str, &Value>; 2] = [0, 1].map(|list: usize| {
-            row.entries[list].iter().map(|entry| (&*entry.source, &entry.written)).collect()
-        });
-        let fits = lists.zip(&own).all(|((entries, known), own)| {
-            let acts_on_it = known.iter().any(|(source, written)| match own.get(source) {
-                Some(own) => own != written,
-                None => row.text.contains(source),
-            });
-            let acts_on_others = entries.iter().any(|entry| {
-                !known.contains_key(&*entry.source)
-                    && self.texts.iter().any(|text| text.contains(&*entry.source))
-            });
-            !acts_on_it && !acts_on_others
-        });
-        if fits {
-            self.add(row);
+        let acts_on_it = |(source, written): (&&str, &&Value)| {
+            let own = row.terms.iter().find(|term| term.source == **source);
+            own.map_or_else(|| row.text.contains(*source), |own| own.written != **written)
+        };
+        let acts_on_others = |term: &GlossaryEntry| {
+            let is_new = !self.known.contains_key(&*term.source);
+            is_new && self.texts.iter().any(|text| text.contains(&*term.source))
+        };
+        if self.known.iter().any(acts_on_it) || row.terms.iter().any(acts_on_others) {
+            return false;
         }
-        fits
-    }
-
-    fn add(&mut self, row: &'a RowGlossary) {
         self.texts.push(&row.text);
-        for (list, entries) in row.entries.iter().enumerate() {
-            for entry in entries {
-                if self.known[list].insert(&entry.source, &entry.written).is_none() {
-                    self.entries[list].push(&entry.written);
-                }
+        for term in &row.terms {
+            if self.known.insert(&term.source, &term.written).is_none() {
+                self.terms.push(&term.written);
             }
         }
+        true
     }
 
-    /// Puts the lists into the body of the request. Gives their tokens, estimated.
+    /// Puts the list into the body of the request. Gives its tokens, estimated.
     pub(super) fn put(&self, body: &mut Map<String, Value>) -> Option<f64> {
         let options = body.get_mut(OPTIONS)?.as_object_mut()?;
-        let mut tokens = 0.0;
-        for (list, entries) in LISTS.iter().zip(&self.entries).filter(|(_, entries)| !entries.is_empty()) {
-            let value = Value::from_iter(entries.iter().copied().cloned());
-            tokens += text_tokens(&value.to_string());
-            options.insert((*list).to_owned(), value);
+        if self.terms.is_empty() {
+            return Some(0.0);
         }
+        let list = Value::from_iter(self.terms.iter().copied().cloned());
+        let tokens = text_tokens(&list.to_string());
+        options.insert(TERMS.to_owned(), list);
         Some(tokens)
     }
 }

@@ -10,6 +10,9 @@ const SHARE: f64 = 50.0;
 /// How many standard deviations more than that it must be, so that chance shrinks no pack of a job that fails just as often.
 const DEVIATIONS: f64 = 3.0;
 
+/// After so many packs the older ones count half: what a service does now decides.
+const REMEMBERED: u64 = 1_000;
+
 /// How packs have done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PackHealth {
@@ -42,6 +45,9 @@ impl PackHealth {
         self.sent += 1;
         self.failed += u64::from(failed);
         if !self.is_bad() {
+            if self.sent >= REMEMBERED {
+                (self.sent, self.failed) = (self.sent / 2, self.failed / 2);
+            }
             return false;
         }
         (self.sent, self.failed) = (0, 0);
@@ -74,6 +80,9 @@ mod tests {
         assert_eq!(after(100_000, 50), PackTrouble::None);
         assert_eq!(after(30, 10), PackTrouble::Halved);
         assert_eq!(after(100, 10), PackTrouble::Ended);
+        let mut health = PackHealth::default();
+        (0..100_000).for_each(|_| _ = health.count(false));
+        assert!((0..40).any(|_| health.count(true)), "what was good for long says little of now");
         assert_eq!(after(3, 1), PackTrouble::Halved);
         assert_eq!(after(6, 1), PackTrouble::Ended);
     }

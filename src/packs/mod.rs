@@ -10,7 +10,8 @@
 //!
 //! - **Pure**: no clock, no files, no network.
 //! - **A pack is a way of sending.** Each row keeps its own request and its identity; nothing here is stored in its place.
-//! - **What is doubtful is refused**, all of it: a wrong pairing looks like an answer, and nobody would ever find it.
+//! - **What is doubtful is refused**, all of it: a wrong pairing looks like an answer, and nobody would ever find it. Two equal answers that
+//!   are not neighbours leave the others where they are: these two rows are asked alone.
 //! - **Nothing gets lost in a division**: the shares of tokens add up to what the service counted.
 
 mod apart;
@@ -28,7 +29,7 @@ pub mod shares;
 mod tests;
 mod text;
 
-pub use apart::taken_apart;
+pub use apart::{PackPart, taken_apart};
 pub use body::packed;
 pub use figures::PackFigures;
 pub use filling::{PackForecast, PackRoom, RowSize, forecast};

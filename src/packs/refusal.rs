@@ -11,12 +11,12 @@ pub enum PackRefusal {
     Marks,
     /// Nothing is under a mark.
     Blank(usize),
-    /// The same is under two marks, and their texts differ.
+    /// The same is under two marks, and their texts differ. Where other marks are between them, this is about these two rows alone.
     Doubled(usize, usize),
     /// What is under a mark is much too short or too long for its text.
     Length(usize),
-    /// Something that stays as it is, is not in the translation of its text.
-    Lost(usize, String),
+    /// Something that stays as it is, is in the translation of another text than its own.
+    Strayed(usize, String),
     /// What is under a mark has words of another row's text, and not of its own.
     Crossed(usize, usize),
     /// The lengths fit the texts better when the parts are shifted.
@@ -32,7 +32,7 @@ impl PackRefusal {
             Self::Blank(_) => "pack_blank",
             Self::Doubled(..) => "pack_doubled",
             Self::Length(_) => "pack_length",
-            Self::Lost(..) => "pack_lost",
+            Self::Strayed(..) => "pack_strayed",
             Self::Crossed(..) => "pack_crossed",
             Self::Shifted => "pack_shifted",
         }
@@ -51,8 +51,8 @@ impl fmt::Display for PackRefusal {
             Self::Length(row) => {
                 write!(f, "the answer under mark {row} of the pack has an odd length for its text")
             }
-            Self::Lost(row, literal) => {
-                write!(f, "`{literal}` is missing in the answer under mark {row} of the pack")
+            Self::Strayed(row, literal) => {
+                write!(f, "`{literal}` is missing under mark {row} of the pack, and is under another")
             }
             Self::Crossed(row, other) => {
                 write!(f, "the answer under mark {row} of the pack has the words of text {other}")
