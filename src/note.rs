@@ -8,10 +8,13 @@ use crate::request::Fingerprint;
 use crate::reserve::Reserve;
 use crate::row::{RecordHash, RowId};
 use crate::secrets::{self, hidden};
+use crate::text::{count, short};
 
 /// The request that an answer belongs to, and its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowKey {
+    /// The row's number in the input, counted from 0, for people. A request over answers has its position.
+    pub row: u64,
     /// The request's number in the whole input, counted from 0. Where each row has one request, that is the row's.
     pub position: u64,
     /// Which of its row's requests it is.
@@ -24,6 +27,26 @@ pub struct RowKey {
     pub fingerprint: Fingerprint,
     /// The hash of the row as written, if it is known by one.
     pub record: Option<RecordHash>,
+}
+
+impl RowKey {
+    /// The row for people, and which of its requests this is: by its identifier, if it has one.
+    pub fn shown(&self) -> String {
+        let EntryPart { number, count: of, .. } = self.part;
+        match (&self.id, self.over) {
+            (Some(id), _) => format!("row {}", short(id.as_str(), 60)),
+            (None, Some(kind)) => format!("a {}", kind.as_str()),
+            (None, None) if of > 1 => {
+                format!(
+                    "row {}, request {} of {}",
+                    count(self.row + 1),
+                    count(u64::from(number) + 1),
+                    count(of.into())
+                )
+            }
+            (None, None) => format!("row {}", count(self.row + 1)),
+        }
+    }
 }
 
 /// A request over the answers to others.

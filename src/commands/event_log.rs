@@ -4,7 +4,7 @@ use crate::event::{Bottleneck, Event, Observer};
 use crate::note::{JournalEvent, Outcome};
 use crate::outcome::FaultKind;
 use crate::packs::PackTrouble;
-use crate::text::{count, short};
+use crate::text::short;
 use crate::watch::Screen;
 
 /// Reports the events that a user wants to know about.
@@ -44,10 +44,6 @@ impl Observer for Listener<'_> {
                     ));
                 }
                 if self.verbose {
-                    let row = match &ended.row.id {
-                        Some(id) => short(id.as_str(), 60),
-                        None => count(ended.row.position + 1),
-                    };
                     let what = match &ended.ending {
                         Outcome::Failed(_) => "failed",
                         Outcome::SetAside(_) => "is deferred to a last pass",
@@ -55,7 +51,11 @@ impl Observer for Listener<'_> {
                             "has no answer yet"
                         }
                     };
-                    self.screen.say(&format!("row {row} {what}: {}", short(&fault.summary(), 300)));
+                    self.screen.say(&format!(
+                        "{} {what}: {}",
+                        ended.row.shown(),
+                        short(&fault.summary(), 300)
+                    ));
                 }
             }
             Event::Committed(_) => {}

@@ -47,7 +47,7 @@ pub(super) struct Outlook {
     most_completion_tokens: Option<u64>,
     /// Rows that share another row's answer.
     shared: u64,
-    /// Rows that are not sent, because their text is blank.
+    /// Requests that are not made, because their text is blank.
     blank: u64,
     /// What packing makes of them, if any may travel together.
     packs: Option<Packs>,
@@ -148,7 +148,7 @@ impl Outlook {
             most_completion_tokens: (!plan.estimate.unbounded)
                 .then(|| tokens(expected.most_completion_tokens.max(expected.completion_tokens))),
             shared: plan.matched.shared(),
-            blank: plan.skipped,
+            blank: plan.blank(opened),
             packs,
             seconds: seconds(requests),
             set_aside: (cost_estimate.worst / to_send.max(1) as f64, worst_tokens / to_send.max(1)),

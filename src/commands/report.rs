@@ -36,8 +36,10 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     let job = load_to_look(&args.job)?;
     let path = job.output.journal();
     let reader = Reader::open(&path)?;
-    let figures = gather(&reader, &job)?;
-    let html = page(&figures, &subject(&reader, &job, &figures)?)
+    let described: Value =
+        reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let figures = gather(&reader, &job, counted_as(&described, &job))?;
+    let html = page(&figures, &subject(&reader, &job, &figures, described)?)
         .map_err(|error| Failure::new(format!("cannot create the page: {error:#}")))?;
     match asked.as_deref() {
         Some("-") => Veiled(stdout().lock()).write_all(html.as_bytes())?,
@@ -54,8 +56,27 @@ pub(super) fn run(mut args: ReportArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn gather(reader: &Reader, job: &Job) -> Result<Figures, JournalError> {
-    let mut figures = Figures::new(reader.runs()?, job.price.clone());
+/// How the rows of the last run are called, by the way in which the job asks them.
+fn words_of(described: &Value, job: &Job) -> RowWords {
+    RowWords {
+        documents: described["documents"].as_bool() == Some(true),
+        pieces: job.split.is_some(),
+        each: job.each.is_some(),
+    }
+}
+
+/// The noun for what positions number. Where rows without text have no request, those after them have other numbers.
+fn counted_as(described: &Value, job: &Job) -> &'static str {
+    let words = words_of(described, job);
+    let number = |key: &str| described[key].as_u64();
+    match number("requests").is_some_and(|requests| number("rows") != Some(requests)) {
+        true if !words.several() => "request",
+        _ => words.request(),
+    }
+}
+
+fn gather(reader: &Reader, job: &Job, noun: &'static str) -> Result<Figures, JournalError> {
+    let mut figures = Figures::new(reader.runs()?, job.price.clone(), noun);
     reader.each_answer(|answer| figures.answer(answer))?;
     reader.each_fault(|fault| figures.fault(fault))?;
     reader.each_failed_row(|row| figures.failed_row(row))?;
@@ -63,20 +84,19 @@ fn gather(reader: &Reader, job: &Job) -> Result<Figures, JournalError> {
     Ok(figures)
 }
 
-fn subject(reader: &Reader, job: &Job, figures: &Figures) -> Result<ReportSubject, JournalError> {
+fn subject(
+    reader: &Reader,
+    job: &Job,
+    figures: &Figures,
+    described: Value,
+) -> Result<ReportSubject, JournalError> {
     let counts = reader.counts(None)?;
-    let described: Value =
-        reader.last_job()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let mut names = BTreeMap::new();
     for outlier in figures.outliers() {
         names.extend(reader.row_of(outlier.entry)?.map(|name| (outlier.entry, name)));
     }
     let number = |key: &str| described[key].as_u64();
-    let words = RowWords {
-        documents: described["documents"].as_bool() == Some(true),
-        pieces: job.split.is_some(),
-        each: job.each.is_some(),
-    };
+    let words = words_of(&described, job);
     let whole = number("rows").filter(|_| words.several()).map(|rows| counted(rows, words.row()));
     Ok(ReportSubject {
         output: job.output.path.display().to_string(),
@@ -86,6 +106,7 @@ fn subject(reader: &Reader, job: &Job, figures: &Figures) -> Result<ReportSubjec
             failed: counts.failed,
         },
         noun: words.request(),
+        counted: counted_as(&described, job),
         whole,
         limits: limits_of(&described, job),
         job: described,

@@ -157,7 +157,15 @@ mod tests {
         let fingerprint = Fingerprint::default();
         let request = ChatRequest::of_body(vec![b' '; bytes], fingerprint);
         Ready {
-            row: RowKey { position, part: EntryPart::WHOLE, over: None, id: None, fingerprint, record: None },
+            row: RowKey {
+                row: position,
+                position,
+                part: EntryPart::WHOLE,
+                over: None,
+                id: None,
+                fingerprint,
+                record: None,
+            },
             request,
             tries: 0,
             steps: Vec::new(),

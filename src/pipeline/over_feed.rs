@@ -156,7 +156,7 @@ pub(super) fn open(
             return Ok(true);
         }
         let (part, over) = (EntryPart::WHOLE, Some(kind));
-        let key = RowKey { position, part, over, id, fingerprint, record: None };
+        let key = RowKey { row: position, position, part, over, id, fingerprint, record: None };
         match problem {
             Some(problem) => {
                 let fault = Fault::new(FaultKind::RowRefused, BAD_ROW, problem.in_a_line());
@@ -220,7 +220,7 @@ fn feed(
         request.stream |= streams && entry.cut;
         let steps = entries.steps(position)?;
         let (part, over, fingerprint) = (EntryPart::WHOLE, Some(kind), request.fingerprint);
-        let row = RowKey { position, part, over, id, fingerprint, record: None };
+        let row = RowKey { row: position, position, part, over, id, fingerprint, record: None };
         Ok(ready.blocking_send(vec![Ready { row, request, tries: entry.tries, steps }]).is_ok())
     })
 }

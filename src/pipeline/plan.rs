@@ -70,6 +70,11 @@ impl Plan {
         self.matched.to_send
     }
 
+    /// How many requests are not made, because their text is blank: a row without text has one for each combination.
+    pub fn blank(&self, opened: &Opened) -> u64 {
+        self.skipped * opened.requester().combinations() as u64 + self.blank_parts
+    }
+
     /// The share of the estimated requests that are to be sent. Moved rows were estimated with the others before they were
     /// found.
     pub fn share_to_send(&self) -> f64 {

@@ -38,6 +38,7 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
     let rendered = rendered.and_then(|request| has_a_bound(opened, request).map_err(Box::new));
     (
         RowKey {
+            row: item.position(),
             position: item.position(),
             part: EntryPart::WHOLE,
             over: None,

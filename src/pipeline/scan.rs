@@ -63,7 +63,7 @@ impl Scanned {
         let joined = self.whole.as_ref().filter(|_| opened.joins_pieces());
         let piece = joined.and_then(|whole| whole.text_of_piece(self.part.number)).map(Arc::from);
         let request = request.map(|request| ChatRequest { piece, ..request });
-        Some((RowKey { record: self.record, part: self.part, ..key }, request))
+        Some((RowKey { row: self.place.row, record: self.record, part: self.part, ..key }, request))
     }
 }
 

@@ -76,6 +76,8 @@ pub struct Figures {
     pub(super) faults: MessageGroups<Option<u16>>,
     pub(super) throttled: u64,
     pub(super) causes: Vec<(String, f64)>,
+    /// The noun for what the journal counts: `row`, unless a row may have several requests or none.
+    noun: &'static str,
     price: Option<Arc<Price>>,
 }
 
@@ -99,9 +101,10 @@ impl Figures {
         self.runs.iter().map(|run| run.spent).sum()
     }
 
-    /// Figures of these runs, without any request so far. Costs are divided into kinds at the job's price.
-    pub fn new(runs: Vec<Run>, price: Option<Arc<Price>>) -> Self {
-        Self { timeline: Timeline::new(&runs), runs, price, ..Self::default() }
+    /// Figures of these runs, without any request so far. Costs are divided into kinds at the job's price. `noun`: for what the
+    /// journal counts.
+    pub fn new(runs: Vec<Run>, price: Option<Arc<Price>>, noun: &'static str) -> Self {
+        Self { timeline: Timeline::new(&runs), runs, price, noun, ..Self::default() }
     }
 
     /// Adds a paid answer.
@@ -139,7 +142,8 @@ impl Figures {
 
     /// Adds a row that has failed.
     pub fn failed_row(&mut self, row: &FailedRow<'_>) {
-        let example = || row_name(row.position, row.id);
+        let noun = self.noun;
+        let example = || row_name(noun, row.position, row.id);
         match row.code {
             // What an answer lacks is another thing each time.
             CHECK_FAILED => {

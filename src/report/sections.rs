@@ -191,7 +191,7 @@ pub(super) fn days(figures: &Figures, zone: &TimeZone) -> (Vec<DayCost>, usize) 
 pub(super) fn outliers(answers: &[AnswerFigures], subject: &ReportSubject) -> Vec<Outlier> {
     let name = |answer: &AnswerFigures| {
         let (position, id) = subject.names.get(&answer.entry)?;
-        Some(row_name(*position, id.as_deref()))
+        Some(row_name(subject.counted, *position, id.as_deref()))
     };
     let outlier = |answer: &AnswerFigures| Outlier { row: name(answer), answer: *answer };
     answers.iter().map(outlier).collect()

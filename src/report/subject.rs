@@ -29,6 +29,8 @@ pub struct ReportSubject {
     pub rows: SubjectRows,
     /// The noun for one of them.
     pub noun: &'static str,
+    /// The noun for what positions number: a row, unless some have no request.
+    pub counted: &'static str,
     /// What the pieces are of, in words.
     pub whole: Option<String>,
     /// The job as it last ran, as JSON; null before the first run.
@@ -49,10 +51,10 @@ pub struct ReportSubject {
     pub program: String,
 }
 
-/// A row by its number from 0, and its identifier, if it has one.
-pub(super) fn row_name(position: u64, id: Option<&str>) -> String {
+/// A row or a request by its number from 0, and its identifier, if it has one.
+pub(super) fn row_name(noun: &str, position: u64, id: Option<&str>) -> String {
     match id {
-        Some(id) => format!("{} (row {})", short(id, 60), count(position + 1)),
-        None => format!("row {}", count(position + 1)),
+        Some(id) => format!("{} ({noun} {})", short(id, 60), count(position + 1)),
+        None => format!("{noun} {}", count(position + 1)),
     }
 }

@@ -11,6 +11,7 @@ fn answered(position: u64) -> JournalEvent {
     let usage = Usage::of(6, 4);
     JournalEvent::Ended(Box::new(RequestEnd {
         row: RowKey {
+            row: position,
             position,
             part: EntryPart::WHOLE,
             over: None,

@@ -128,7 +128,15 @@ impl Bench {
         let request =
             ChatRequest { estimate: self.estimate, price, ..ChatRequest::of_body(body, fingerprint) };
         Ready {
-            row: RowKey { position, part: EntryPart::WHOLE, over: None, id: None, fingerprint, record: None },
+            row: RowKey {
+                row: position,
+                position,
+                part: EntryPart::WHOLE,
+                over: None,
+                id: None,
+                fingerprint,
+                record: None,
+            },
             request,
             tries,
             steps: Vec::new(),

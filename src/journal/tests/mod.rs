@@ -112,6 +112,7 @@ fn matched(
 /// A row by its position and the content its request is made of.
 fn row(position: u64, content: u8) -> RowKey {
     RowKey {
+        row: position,
         position,
         part: EntryPart::WHOLE,
         over: None,

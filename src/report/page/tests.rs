@@ -64,6 +64,7 @@ fn about() -> ReportSubject {
         output: "out.jsonl".to_owned(),
         rows: SubjectRows { all: Some(1), ok: 1, failed: 0 },
         noun: "row",
+        counted: "row",
         whole: None,
         job: serde_json::json!({"model": "qwen-plus", "rows": 1}),
         limits: vec![("requests a second".to_owned(), "5".to_owned())],
@@ -104,7 +105,7 @@ fn nothing_foreign_becomes_markup() {
     let job = serde_json::json!({
         "model": HOSTILE, "base_url": HOSTILE, "input": [HOSTILE], "id": HOSTILE, "rows": 1,
     });
-    let mut figures = Figures::new(vec![job_run, run(2, 2000.0, 2001.0)], None);
+    let mut figures = Figures::new(vec![job_run, run(2, 2000.0, 2001.0)], None, "row");
     let hostile = Some(HOSTILE.to_owned());
     figures.answer(&PastAnswer { finish_reason: hostile.clone(), model: hostile, ..answer(1000.0) });
     figures.fault(&fault(HOSTILE));
@@ -141,15 +142,15 @@ fn a_nearly_empty_journal_makes_a_page_without_misleading_charts() {
 
     let mut killed = run(1, 1000.0, 1000.0);
     killed.ended_at = None;
-    let page_of_killed = sound(&Figures::new(vec![killed.clone()], None), &about());
+    let page_of_killed = sound(&Figures::new(vec![killed.clone()], None, "row"), &about());
     assert!(page_of_killed.contains("Nothing has been answered yet.") && page_of_killed.contains("killed"));
 
-    let mut one = Figures::new(vec![killed], None);
+    let mut one = Figures::new(vec![killed], None, "row");
     one.answer(&answer(1000.0));
     let page_of_one = sound(&one, &about());
     assert!(page_of_one.contains("always 40ms") && page_of_one.contains("no price is known"));
 
-    let mut failures = Figures::new(vec![run(1, 1000.0, 1001.0)], None);
+    let mut failures = Figures::new(vec![run(1, 1000.0, 1001.0)], None, "row");
     failures.fault(&fault("refused"));
     failures.failed_row(&FailedRow { position: 0, id: None, code: "refused", message: "no" });
     let page_of_failures =
@@ -160,7 +161,7 @@ fn a_nearly_empty_journal_makes_a_page_without_misleading_charts() {
 #[test]
 fn contradictory_figures_still_make_a_page() {
     // A clock that went backwards, and a server with impossible counts.
-    let mut figures = Figures::new(vec![run(1, 2000.0, 1000.0), run(2, 1e12, -5.0)], None);
+    let mut figures = Figures::new(vec![run(1, 2000.0, 1000.0), run(2, 1e12, -5.0)], None, "row");
     let usage = Usage { cached_tokens: Some(u64::MAX), reasoning_tokens: Some(9), ..Usage::default() };
     figures.answer(&PastAnswer {
         usage: Some(usage),
@@ -175,7 +176,7 @@ fn contradictory_figures_still_make_a_page() {
 #[test]
 fn costs_are_shared_out_by_kind_and_their_sum_is_what_was_paid() {
     let price = crate::job::price::Price::flat(1.0, 3.0, Some(0.5));
-    let mut figures = Figures::new(vec![run(1, 1000.0, 1001.0)], Some(std::sync::Arc::new(price)));
+    let mut figures = Figures::new(vec![run(1, 1000.0, 1001.0)], Some(std::sync::Arc::new(price)), "row");
     let usage = Usage {
         prompt_tokens: Some(1_000),
         completion_tokens: Some(500),

@@ -249,6 +249,10 @@ fn blank_cells_of_a_row_leave_out_their_combinations() {
         previewed.contains("3 rows (1 without text) · 6 requests (2 more without text): new 6"),
         "{previewed}"
     );
+    let report = scene.run(&["preview", "job.toml", "--json"]).expect_code(0).stdout;
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    // All four of the third row, and two of the second.
+    assert_eq!((&report["requests"], &report["blank"]), (&6.into(), &6.into()), "{report}");
     scene.judge.wide = Some(|row| {
         let asked = |lang: &str, column: &str| {
             let text = row[column].as_str().filter(|text| text.contains('.'));
@@ -280,4 +284,22 @@ fn blank_cells_of_a_row_leave_out_their_combinations() {
     finished.says("nothing was sent");
     let lines: Vec<String> = statuses(&scene);
     assert_eq!(lines.iter().filter(|status| *status == "skipped").count(), 6, "{lines:?}");
+}
+
+#[test]
+fn a_request_behind_blank_rows_is_named_by_its_row_in_the_log_and_as_a_request_in_the_report() {
+    let fault =
+        "[[fault]]\ncontains = \"refuse me\"\nstatus = 400\ncode = \"InvalidParameter\"\nmessage = \"no\"\n";
+    let mut scene = Scene::with_script(fault);
+    write(&scene, &[json!("one."), json!(" "), json!(""), json!("refuse me.")]);
+    job(&scene, "{{ text }}", "");
+    let finished = scene.run_job(&["job.toml", "-v"]).expect_code(3);
+    finished.says("row 4 failed: ");
+    let page = scene.run(&["report", "job.toml", "--output", "-"]).expect_code(0).stdout;
+    assert!(page.contains("request 2") && !page.contains("row 2"), "{page}");
+    // A row that is asked several times says which of its requests it is.
+    job(&scene, "Into {{ each.lang }}: {{ text }}", "each.lang = [\"French\", \"German\"]\n");
+    scene.judge.forget();
+    let finished = scene.run(&["run", "job.toml", "-v"]).expect_code(3);
+    finished.says("row 4, request 1 of 2 failed: ").says("row 4, request 2 of 2 failed: ");
 }

@@ -152,8 +152,15 @@ impl Book {
             stream: entry.cut,
             ..ChatRequest::of_body(super::endpoint::body_of(position), fingerprint)
         };
-        let row =
-            RowKey { position, part: EntryPart::WHOLE, over: None, id: None, fingerprint, record: None };
+        let row = RowKey {
+            row: position,
+            position,
+            part: EntryPart::WHOLE,
+            over: None,
+            id: None,
+            fingerprint,
+            record: None,
+        };
         Ready { row, request, tries: entry.tries, steps: Vec::new() }
     }
 
