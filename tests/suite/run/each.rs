@@ -226,6 +226,31 @@ fn parquet_keeps_its_types_in_both_layouts() {
 }
 
 #[test]
+fn a_blank_cell_adds_nothing_to_the_sums_of_its_row() {
+    let scene = scene("");
+    let rows = [("Whole.", "Whole."), ("Half.", "  "), (" ", "\u{200b}")];
+    let row = |(title, body): &(&str, &str)| format!("{}\n", json!({ "title": title, "body": body }));
+    scene.write("in.jsonl", rows.iter().map(row).collect::<String>());
+    let more = format!("{LANGUAGES}price = {{ input = 2.0, output = 6.0 }}\n");
+    job(&scene, "in.jsonl", "out.jsonl", &more);
+    run(&scene, &[]).expect_code(0);
+    let wide = scene.output();
+    job(&scene, "in.jsonl", "out.jsonl", &format!("{more}output.layout = \"long\"\n"));
+    run(&scene, &[]).expect_code(0);
+    let long = scene.output();
+    for (row, attempts) in [(0, 4), (1, 2)] {
+        assert_eq!(wide[row]["attempts"], attempts, "{}", wide[row]);
+        for column in ["cost", "prompt_tokens", "completion_tokens", "total_tokens"] {
+            let amount = |row: &Value| row[column].as_f64();
+            let sum: f64 = long[row * 4..][..4].iter().filter_map(amount).sum();
+            let of_row = amount(&wide[row]).unwrap_or_else(|| panic!("{column} of row {row}: {}", wide[row]));
+            assert!(sum > 0.0 && (of_row - sum).abs() < 1e-9, "{column} of row {row}: {of_row} and {sum}");
+        }
+    }
+    assert_eq!((&wide[2]["status"], &wide[2]["attempts"]), (&"skipped".into(), &Value::Null));
+}
+
+#[test]
 fn a_limit_counts_rows_of_the_input() {
     let scene = scene("");
     rows(&scene, 10);
