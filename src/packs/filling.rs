@@ -64,6 +64,21 @@ pub struct PackForecast {
     pub minutes: Option<f64>,
 }
 
+impl PackForecast {
+    /// So many requests and tokens under limits in requests and tokens a minute.
+    pub fn at_limits(
+        requests: u64,
+        tokens: f64,
+        requests_a_minute: Option<f64>,
+        tokens_a_minute: Option<f64>,
+    ) -> Self {
+        let by_requests = requests_a_minute.map(|limit| requests as f64 / limit);
+        let by_tokens = tokens_a_minute.map(|limit| tokens / limit);
+        let minutes = by_requests.into_iter().chain(by_tokens).reduce(f64::max);
+        Self { requests, tokens, minutes }
+    }
+}
+
 /// What becomes of these rows, all of which may travel together, under limits in requests and tokens a minute. Without settings
 /// each goes alone.
 pub fn forecast(
@@ -93,10 +108,7 @@ pub fn forecast(
         requests += 1;
         tokens += used + if rows > 1 { marks * rows as f64 } else { 0.0 };
     }
-    let by_requests = requests_a_minute.map(|limit| requests as f64 / limit);
-    let by_tokens = tokens_a_minute.map(|limit| tokens / limit);
-    let minutes = by_requests.into_iter().chain(by_tokens).reduce(f64::max);
-    PackForecast { requests, tokens, minutes }
+    PackForecast::at_limits(requests, tokens, requests_a_minute, tokens_a_minute)
 }
 
 #[cfg(test)]

@@ -43,6 +43,14 @@ pub struct PackText {
     pub glossary: Option<RowGlossary>,
 }
 
+#[cfg(test)]
+impl PackKey {
+    /// One of many different keys.
+    pub fn numbered(number: u64) -> Self {
+        Self(u128::from(number).to_le_bytes())
+    }
+}
+
 impl PackText {
     /// The text of a request that may travel with others; `None` for one that goes alone.
     pub fn of(request: &ChatRequest) -> Option<Self> {

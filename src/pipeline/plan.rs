@@ -22,7 +22,7 @@ use crate::journal::matching::{DuplicateId, Fit, MatchError, MatchRules, Matched
 use crate::journal::reader::Reader;
 use crate::note::{EntryPart, RowKey};
 use crate::outcome::Status;
-use crate::packs::RowSize;
+use crate::packs::{PackKey, RowSize};
 use crate::read::Stamp;
 use crate::request::{ChatRequest, Estimate};
 use crate::row::{BadRow, Column, Item};
@@ -119,8 +119,8 @@ struct News {
     key: RowKey,
     /// Without its body, which a plan does not need.
     request: Result<ChatRequest, Box<Diagnostic>>,
-    /// Whether it was looked at for packing, and its size if it may travel with others.
-    size: Option<Option<RowSize>>,
+    /// Whether it was looked at for packing, and its kind and size if it may travel with others.
+    looked: Option<Option<(PackKey, RowSize)>>,
 }
 
 impl PlannedRequest {
@@ -132,9 +132,9 @@ impl PlannedRequest {
             let packs = opened.job.pack.is_some() && purpose == Purpose::Send;
             let is_looked_at =
                 (packs || purpose == Purpose::Preview) && place.position < pack_survey::LOOKED_AT;
-            let size = request.as_ref().ok().filter(|_| is_looked_at).map(pack_survey::row_size);
+            let looked = request.as_ref().ok().filter(|_| is_looked_at).map(pack_survey::kind_and_size);
             let request = request.map(|request| ChatRequest { body: Vec::new(), ..request });
-            News { item, key, request, size }
+            News { item, key, request, looked }
         });
         Self { place, part, entry, whole, news, silent }
     }
@@ -185,7 +185,7 @@ pub fn plan(
         }
         plan.requests += 1;
         plan.note_unreadable(news.as_ref().map(|news| &news.item));
-        let Some(News { item, key, request, size }) = news else {
+        let Some(News { item, key, request, looked }) = news else {
             matcher.known(place.position);
             continue;
         };
@@ -194,7 +194,7 @@ pub fn plan(
         plan.note_fit(found, (&key, entry.as_ref()), place.of_first(part));
         match request {
             _ if found == Fit::Kept => {}
-            Ok(request) => plan.estimate(&request, size),
+            Ok(request) => plan.estimate(&request, looked),
             Err(_) if input.skip_bad_rows || purpose.is_to_look() => {}
             Err(problem) if bad.add(&item, &problem) => {}
             Err(_) => break,
@@ -329,9 +329,9 @@ impl Plan {
     }
 
     /// Adds a request to the estimates.
-    fn estimate(&mut self, request: &ChatRequest, size: Option<Option<RowSize>>) {
+    fn estimate(&mut self, request: &ChatRequest, looked: Option<Option<(PackKey, RowSize)>>) {
         self.estimated += 1;
-        size.into_iter().for_each(|size| self.pack_survey.add(size));
+        looked.into_iter().for_each(|found| self.pack_survey.add(found));
         self.cost_estimate.add(request);
         let (sum, one) = (&mut self.estimate, &request.estimate);
         sum.prompt_tokens = sum.prompt_tokens.saturating_add(one.prompt_tokens);

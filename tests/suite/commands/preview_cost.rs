@@ -295,6 +295,32 @@ fn what_packing_saves_is_told_in_time_and_money_whether_it_is_on_or_off() {
 }
 
 #[test]
+fn packs_are_promised_only_to_rows_that_have_all_but_their_text_in_common() {
+    let limits = "pack.rows = 10\nrequest.max_tokens = 60\nlimits.qps = 200\nlimits.tpm = 100_000_000\n";
+    let rows: String =
+        (0..90).map(|n| format!("{}\n", json!({ "text": format!("Say {n}"), "t": n }))).collect();
+    let previewed = |each: &str| {
+        let scene = Scene::new();
+        scene.write("in.jsonl", rows.as_str());
+        scene.job("in.jsonl", "out.jsonl", &format!("{limits}{each}"));
+        let preview = preview(&scene);
+        scene.run(&["run", "job.toml"]).expect_code(0);
+        (preview, scene.witness_count() as f64)
+    };
+    let (preview, sent) = previewed("prompt.system = \"You talk about {{ t }}.\"\n");
+    assert_eq!((&preview["packs"], sent), (&Value::Null, 90.0), "{preview}");
+    let (preview, sent) =
+        previewed("prompt.system = \"You speak {{ each.lang }}.\"\neach.lang = [\"A\", \"B\", \"C\"]\n");
+    let requests = number(&preview["packs"], "requests");
+    assert!(requests < 90.0 && (requests - sent).abs() <= 9.0, "{sent} sent, {preview}");
+    // A third of the rows has nothing in common with any other.
+    let (preview, sent) =
+        previewed("prompt.system = \"{% if t % 3 == 0 %}About {{ t }}.{% else %}Be brief.{% endif %}\"\n");
+    let requests = number(&preview["packs"], "requests");
+    assert!(requests > 30.0 && (requests - sent).abs() <= 6.0, "{sent} sent, {preview}");
+}
+
+#[test]
 fn blank_rows_are_counted_and_cost_nothing_and_repairs_are_named() {
     let mut scene = chat("");
     let alone = preview(&scene);
