@@ -35,7 +35,7 @@ pub(in crate::read) fn header(input: &InputFile, spec: &InputSpec) -> Result<Opt
         // Numbers between texts are text where a column has one type.
         column.kind = if *kind == JsonKind::Mixed { ColumnKind::Text } else { ColumnKind::Json(*kind) };
     }
-    header.notices = others.into_iter().chain(gaps(&named)).chain(survey.notices()).collect();
+    header.notices = others.into_iter().chain(gaps(&first, &named)).chain(survey.notices()).collect();
     Ok(Some(header))
 }
 
@@ -87,10 +87,12 @@ impl SheetSurvey {
     }
 }
 
-/// The notice about columns between the others that have neither a name nor values.
-fn gaps(named: &[(usize, String)]) -> Option<String> {
-    let gap = |pair: &[(usize, String)]| pair[0].0 + 1..pair[1].0;
-    let mut gaps = named.windows(2).flat_map(gap).map(column_letters);
+/// The notice about columns that have neither a name nor values: before, between or after those that have names, as far as the
+/// header has cells.
+fn gaps(header: &SheetRow, named: &[(usize, String)]) -> Option<String> {
+    let end = header.cells.last().map_or(0, |(index, _)| index + 1);
+    let is_nameless = |index: &usize| named.binary_search_by_key(index, |(named, _)| *named).is_err();
+    let mut gaps = (0..end).filter(is_nameless).map(column_letters);
     let (first, more) = (gaps.next()?, gaps.count());
     Some(match more {
         0 => format!("column {first} has no name and no values, and is ignored"),

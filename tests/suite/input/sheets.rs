@@ -64,6 +64,15 @@ fn a_workbook_is_read_with_the_types_of_its_cells() {
 }
 
 #[test]
+fn empty_columns_before_and_after_those_with_names_are_dropped_with_a_notice() {
+    let row = [Cell::Empty, Cell::Number(1.0), text("chair"), Cell::Empty];
+    let scene = scene(&[Sheet::new("A", &["", "id", "text", " "], &[row])], "out.csv", "");
+    let finished = scene.run(&["run", "job.toml"]).expect_code(0);
+    finished.says("in.xlsx: 2 columns such as A have no names and no values, and are ignored");
+    assert!(scene.read("out.csv").starts_with("id,text,response,"), "{}", scene.read("out.csv"));
+}
+
+#[test]
 fn a_finished_job_sends_only_the_rows_that_changed() {
     let rows = |texts: &[&str]| {
         let row = |(index, word): (usize, &&str)| [Cell::Number(index as f64), text(word)];
