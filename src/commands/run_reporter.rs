@@ -133,10 +133,10 @@ impl Reporter for RunReporter<'_> {
     fn tell(&mut self, news: RunNews<'_>) {
         let RunSession { args, screen, opened, notifier, .. } = self.session;
         match news {
-            RunNews::InDoubt(requests) => screen.say(&format!(
-                "in doubt: up to {} may have been sent but not stored when the last run was killed; those rows are sent \
-                 again",
-                counted(requests, "request")
+            RunNews::InDoubt(answers) => screen.say(&format!(
+                "in doubt: up to {} may have been paid for but not stored when the last run was killed; those rows are \
+                 sent again",
+                counted(answers, "answer")
             )),
             RunNews::Rehearsed(answers) => screen.say(&format!(
                 "{} in the journal came from a simulator, and {} is a real service: none of them counts, and their rows \
