@@ -26,6 +26,11 @@ impl RowWords {
         }
     }
 
+    /// The noun for what ends when a request is answered, of which packs have several in one request of the service.
+    pub fn answer(self) -> &'static str {
+        if self.each { "answer" } else { self.request() }
+    }
+
     /// Whether a row may have several requests.
     pub fn several(self) -> bool {
         self.pieces || self.each

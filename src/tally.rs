@@ -27,7 +27,16 @@ const GRAIN: Duration = Duration::from_millis(500);
 pub struct Tally {
     /// The present state.
     pub now: Snapshot,
-    marks: VecDeque<(Duration, u64, u64)>,
+    marks: VecDeque<RateMark>,
+}
+
+/// The counts at a moment, from which rates are measured.
+#[derive(Debug, Clone, Copy)]
+struct RateMark {
+    at: Duration,
+    rows: u64,
+    requests: u64,
+    tokens: u64,
 }
 
 /// The state of a run at a moment.
@@ -75,6 +84,8 @@ pub struct Snapshot {
     pub elapsed: Duration,
     /// Rows that ended per second, recently.
     pub rows_per_second: f64,
+    /// Requests that ended per second, recently: with packs, fewer than rows.
+    pub requests_per_second: f64,
     /// Tokens used per second, recently.
     pub tokens_per_second: f64,
     /// The time over which these rates were measured: at most since the last pause.
@@ -287,7 +298,8 @@ impl Tally {
     /// Requests before a pause, and the pause itself, do not count towards the rate after it.
     fn forget_the_rates(&mut self) {
         self.marks.clear();
-        (self.now.rows_per_second, self.now.tokens_per_second) = (0.0, 0.0);
+        (self.now.rows_per_second, self.now.requests_per_second) = (0.0, 0.0);
+        self.now.tokens_per_second = 0.0;
         self.now.measured_for = Duration::ZERO;
     }
 
@@ -354,19 +366,26 @@ impl Tally {
 
     fn measure(&mut self, elapsed: Duration) {
         self.now.elapsed = elapsed;
-        let done = self.now.ok + self.now.failed;
-        if self.marks.back().is_none_or(|(at, ..)| elapsed.saturating_sub(*at) >= GRAIN) {
-            self.marks.push_back((elapsed, done, self.now.usage.total_tokens));
+        let now = RateMark {
+            at: elapsed,
+            rows: self.now.ok + self.now.failed,
+            requests: self.now.requests,
+            tokens: self.now.usage.total_tokens,
+        };
+        if self.marks.back().is_none_or(|mark| elapsed.saturating_sub(mark.at) >= GRAIN) {
+            self.marks.push_back(now);
         }
-        while self.marks.len() > 2 && elapsed.saturating_sub(self.marks[1].0) > MEASURED {
+        while self.marks.len() > 2 && elapsed.saturating_sub(self.marks[1].at) > MEASURED {
             self.marks.pop_front();
         }
-        let Some((at, rows, tokens)) = self.marks.front() else { return };
-        self.now.measured_for = elapsed.saturating_sub(*at);
+        let Some(first) = self.marks.front() else { return };
+        self.now.measured_for = elapsed.saturating_sub(first.at);
         let span = self.now.measured_for.as_secs_f64();
         if span > 0.2 {
-            self.now.rows_per_second = done.saturating_sub(*rows) as f64 / span;
-            self.now.tokens_per_second = self.now.usage.total_tokens.saturating_sub(*tokens) as f64 / span;
+            let each_second = |now: u64, before: u64| now.saturating_sub(before) as f64 / span;
+            self.now.rows_per_second = each_second(now.rows, first.rows);
+            self.now.requests_per_second = each_second(now.requests, first.requests);
+            self.now.tokens_per_second = each_second(now.tokens, first.tokens);
         }
     }
 }

@@ -64,3 +64,21 @@ fn a_pause_is_met_and_is_not_part_of_the_rate_after_it() {
     assert_eq!(tally.now.measured_for.as_secs(), 9);
     assert_eq!(tally.now.met.words(), ["pause"]);
 }
+
+#[test]
+fn rows_that_travel_together_are_one_request_of_the_rate() {
+    let mut tally = Tally::new(1000, 0, 0, true);
+    for row in 0..100 {
+        let JournalEvent::Ended(mut ended) = answered(row) else { panic!("an end") };
+        let pack = PackPlace { rows: 10, number: (row % 10) as u32 };
+        ended.sent = ended.sent.map(|sent| SendTime { pack, ..sent });
+        tally.on(&Event::Committed(&JournalEvent::Ended(ended)), Duration::from_millis(100 * row));
+    }
+    let Snapshot { rows_per_second, requests_per_second, packs, .. } = tally.now;
+    assert_eq!((packs.sent, packs.rows), (10, 100));
+    assert!(
+        (rows_per_second - 10.0).abs() < 0.5 && (requests_per_second - 1.0).abs() < 0.2,
+        "{:?}",
+        tally.now
+    );
+}

@@ -39,6 +39,7 @@ struct ProgressReport {
     elapsed_seconds: f64,
     seconds_left: Option<f64>,
     rows_per_second: f64,
+    requests_per_second: f64,
     tokens_per_second: f64,
     #[serde(flatten)]
     figures: RequestFigures,
@@ -61,6 +62,7 @@ pub(super) fn progress(snapshot: &Snapshot) {
         elapsed_seconds: snapshot.elapsed.as_secs_f64(),
         seconds_left: snapshot.time_left().map(|left| left.as_secs_f64()),
         rows_per_second: snapshot.rows_per_second,
+        requests_per_second: snapshot.requests_per_second,
         tokens_per_second: snapshot.tokens_per_second,
         figures: snapshot.figures(),
         in_flight: state.in_flight,

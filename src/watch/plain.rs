@@ -27,10 +27,19 @@ pub(super) fn deadline_check(snapshot: &Snapshot) -> Vec<String> {
     left.into_iter().chain(held_by).collect()
 }
 
+/// The rate of what a job counts and, if several travel in one request, that of requests.
+fn ended_each_second(snapshot: &Snapshot) -> String {
+    let ended = format!("{} {}s/s", rate(snapshot.rows_per_second), snapshot.words.answer());
+    match snapshot.packs.sent {
+        0 => ended,
+        _ => format!("{ended} in {} requests/s", rate(snapshot.requests_per_second)),
+    }
+}
+
 /// Rates, sums, and requests in flight.
 pub(super) fn figures(snapshot: &Snapshot) -> Vec<String> {
     let mut parts = vec![
-        format!("{} {}s/s", rate(snapshot.rows_per_second), snapshot.words.request()),
+        ended_each_second(snapshot),
         format!("{} tokens/s", rate(snapshot.tokens_per_second)),
         format!("{} tokens", count(snapshot.usage.total_tokens)),
     ];
@@ -42,4 +51,24 @@ pub(super) fn figures(snapshot: &Snapshot) -> Vec<String> {
         parts.push(format!("{} waiting", snapshot.state.waiting));
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packs::PackFigures;
+    use crate::row_words::RowWords;
+
+    #[test]
+    fn a_rate_of_requests_is_one_of_requests_that_were_sent() {
+        let alone = Snapshot { rows_per_second: 33.9, requests_per_second: 1.0, ..Snapshot::default() };
+        assert_eq!(ended_each_second(&alone), "33.9 rows/s");
+        let packs = PackFigures { sent: 2, rows: 60, ..PackFigures::default() };
+        assert_eq!(ended_each_second(&Snapshot { packs, ..alone }), "33.9 rows/s in 1.00 requests/s");
+        let words = RowWords { each: true, ..RowWords::default() };
+        assert_eq!(
+            ended_each_second(&Snapshot { packs, words, ..alone }),
+            "33.9 answers/s in 1.00 requests/s"
+        );
+    }
 }

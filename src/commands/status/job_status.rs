@@ -246,8 +246,9 @@ impl JobStatus {
             return Vec::new();
         }
         let mut rates = format!(
-            "{} rows/s · {} tokens/s (recent)",
+            "{} {}s/s · {} tokens/s (recent)",
             rate(self.lately.rows_per_second),
+            self.words.answer(),
             rate(self.lately.tokens_per_second)
         );
         if let Some(time) = self.time_left() {
