@@ -28,9 +28,9 @@ pub(super) const MAN_EXAMPLE: &str = "Examples:
   fanfold man --dir /usr/local/share/man/man1";
 
 /// `fanfold init`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct InitArgs {
-    /// Folder to write to, created if missing; or the input, to write beside it
+    /// Folder to write to, created if missing; or the input, for a job in this folder
     #[arg(value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
     /// File, folder or glob of rows or documents; by default, write a small sample
@@ -42,9 +42,15 @@ pub struct InitArgs {
     /// Template of the user turn, with the columns of a row: 'Summarise: {{ text }}'
     #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
     pub prompt: Option<String>,
+    /// Sheet of a spreadsheet, by name or by number from 1; by default, the one with the most rows
+    #[arg(long, value_name = "SHEET")]
+    pub sheet: Option<String>,
     /// Languages to translate into, with commas between them; for a translation model
     #[arg(long, value_name = "LANGUAGES")]
     pub languages: Option<String>,
+    /// Columns to translate, with commas between them; for a translation model. By default, those with texts
+    #[arg(long, value_name = "COLUMNS", conflicts_with = "prompt")]
+    pub columns: Option<String>,
     /// Ask no questions, and use defaults for anything not given by a flag
     #[arg(short, long)]
     pub yes: bool,

@@ -68,7 +68,7 @@ impl Languages {
 
     /// The known language nearest to a text: the same name with a country or a script after it (`pt-BR`), or a name or code
     /// with a typo in it.
-    fn meant(&self, text: &str) -> Option<&'static Language> {
+    pub fn meant(&self, text: &str) -> Option<&'static Language> {
         let whole = text.trim().replace('-', "_");
         let first = whole.split('_').next().unwrap_or_default();
         let near = || {

@@ -50,6 +50,7 @@ use std::path::Path;
 pub use error::ReadError;
 pub use record::RecordKey;
 pub use rows::Rows;
+pub use sheet::{SheetSize, sheet_sizes};
 pub use source::{Source, Stamp, file_mark};
 pub use spec::{Expansion, InputSpec, Projection};
 

@@ -2,8 +2,9 @@
 //!
 //! `package` looks at the file before anything else does: a password, another kind of file, a decompression bomb. `workbook` finds
 //! the sheet, `stream` reads it on a thread of its own, `named` has its header, `value` says what a cell is, and `survey` reads the whole sheet once to
-//! learn the kinds of its columns, and what is to be said about it.
+//! learn the kinds of its columns, and what is to be said about it. `listing` has the sheets to choose from.
 
+mod listing;
 mod named;
 mod package;
 mod stream;
@@ -23,6 +24,7 @@ use super::pass::{ReadPass, catch_panic, raw};
 use super::record::RecordKey;
 use crate::row::{Item, Origin, Place, PlaceUnit, RecordHash};
 
+pub use listing::{SheetSize, sheet_sizes};
 use named::{header_of, hold_named, named};
 pub(super) use package::ZIP_MAGIC;
 use stream::{SheetRow, SheetStream};

@@ -2,33 +2,31 @@
 
 use std::path::Path;
 
-use toml::Value;
-
+use super::choices::JobChoices;
 use super::folder::JobFolder;
 use super::identity::IdOffer;
+use super::quoted::quoted;
+use super::translation::TranslationDraft;
 use crate::commands::resume::shell_quoted;
 use crate::format::{ENDINGS, Format};
 use crate::job::facts::{ModelInfo, Thinking};
+use crate::job::sheet_choice::SheetChoice;
 
 /// The contents of a new job.
 #[derive(Debug)]
 pub(super) struct JobDraft {
-    /// The input; `None` for the sample.
-    pub(super) input: Option<String>,
-    /// Its format, which is also that of the output.
+    /// What was chosen.
+    pub(super) choices: JobChoices,
+    /// The format of the input, which is also that of the output.
     pub(super) format: Format,
     /// Whether its rows are documents.
     pub(super) is_of_documents: bool,
     /// The column that may identify a row.
     pub(super) id: Option<IdOffer>,
-    /// The model.
-    pub(super) model: String,
+    /// The columns of the input.
+    pub(super) columns: Vec<String>,
     /// The facts known about the model.
     pub(super) facts: ModelInfo,
-    /// The languages to translate into, for a translation model; at least one.
-    pub(super) languages: Vec<String>,
-    /// The user's turn; `None` if the rows bring their own.
-    pub(super) prompt: Option<String>,
 }
 
 impl JobDraft {
@@ -36,7 +34,8 @@ impl JobDraft {
     pub(super) fn text(&self, place: &JobFolder) -> String {
         let job = shell_quoted(&place.job().display().to_string());
         let width = job.len() + " --simulate".len();
-        let input = self.input.clone().unwrap_or_else(|| place.sample().display().to_string());
+        let translation = self.translation();
+        let input = self.choices.input.clone().unwrap_or_else(|| place.sample().display().to_string());
         format!(
             "#:schema ./job.schema.json
 # A fanfold job: one prompt over every row of a file. The line above lets an editor complete and explain
@@ -50,7 +49,7 @@ impl JobDraft {
 # which `fanfold init` was run.
 
 [input]
-path = {input}
+path = {input}{sheet}
 
 {identity}
 
@@ -64,7 +63,7 @@ name = {model}
 {each}{prompt}
 [request]
 # Every other field of the request is sent unchanged; strings are templates too.
-{request}{split}
+{request}{split}{desk}
 [limits]
 # By default, the model table's limits (`fanfold models`). All of them hold at the same time.
 # qpm = 60              # requests per minute
@@ -74,13 +73,17 @@ name = {model}
 [output]
 # The ending chooses the format: {ENDINGS}. The journal, which lets the job resume, is beside it.
 path = {output}
-
+{wide}
 # Only these columns, in this order:
-# select = [\"response\", \"status\", \"error\"]
+# select = [{selected}, \"status\", \"error\"]
 ",
             input = quoted(&input),
-            model = quoted(&self.model),
-            each = self.each_section(),
+            model = quoted(&self.choices.model),
+            sheet = self.sheet(),
+            each = translation.as_ref().map(TranslationDraft::each).unwrap_or_default(),
+            wide = translation.as_ref().map(TranslationDraft::wide).unwrap_or_default(),
+            selected = translation.as_ref().map_or_else(|| quoted("response"), TranslationDraft::select),
+            desk = self.desk(),
             prompt = self.prompt_section(),
             identity = self.identity(),
             request = self.request_section(),
@@ -95,7 +98,7 @@ path = {output}
                     send the\n# others:\n# on_bad_row = \"skip\""
                 .to_owned();
         }
-        let id = match self.input {
+        let id = match self.choices.input {
             None => "id = \"id\"".to_owned(),
             Some(_) => match &self.id {
                 Some(offer) if offer.is_named => format!("id = {}", quoted(&offer.column)),
@@ -109,17 +112,25 @@ path = {output}
         )
     }
 
-    /// The languages, if there are several.
-    fn each_section(&self) -> String {
-        if self.facts.languages.is_none() || self.languages.len() < 2 {
-            return String::new();
+    /// What the sections for a translation are made of, for a translation model.
+    fn translation(&self) -> Option<TranslationDraft<'_>> {
+        let translation = TranslationDraft { choices: &self.choices, input_columns: &self.columns };
+        self.facts.languages.is_some().then_some(translation)
+    }
+
+    /// The sections for the texts of a table.
+    fn desk(&self) -> &'static str {
+        // Rows that bring their own turns are neither packed nor plain texts.
+        let is_of_texts = !self.is_of_documents && self.choices.prompt.is_some();
+        self.translation().filter(|_| is_of_texts).map_or("", |translation| translation.desk())
+    }
+
+    fn sheet(&self) -> String {
+        match &self.choices.sheet {
+            None => String::new(),
+            Some(SheetChoice::Name(name)) => format!("\nsheet = {}", quoted(name)),
+            Some(SheetChoice::Number(number)) => format!("\nsheet = {number}"),
         }
-        let languages: Vec<String> = self.languages.iter().map(|language| quoted(language)).collect();
-        format!(
-            "[each]\n# Each row is translated into each of these; a language added later sends only what is new. The output has a \
-             column\n# for each; one row for each instead: layout = \"long\" under [output].\nlang = [{}]\n\n",
-            languages.join(", ")
-        )
     }
 
     fn split_section(&self) -> &'static str {
@@ -137,7 +148,12 @@ path = {output}
     }
 
     fn prompt_section(&self) -> String {
-        match &self.prompt {
+        match &self.choices.prompt {
+            Some(prompt) if self.choices.are_combined() => format!(
+                "[prompt]\n# A translation model takes the text and nothing else: no instruction, no examples.\nuser = \
+                 {}\n",
+                quoted(prompt)
+            ),
             Some(prompt) => format!(
                 "[prompt]\n# A template with the columns of a row: {{{{ text }}}}, or {{{{ a column }}}}.\nuser \
                  = {}\n{}",
@@ -154,27 +170,21 @@ path = {output}
     }
 
     fn request_section(&self) -> String {
-        let section = match (&self.facts.languages, self.facts.thinking) {
-            (Some(_), _) => {
-                let language = match self.languages.as_slice() {
-                    [language] => quoted(language),
-                    _ => quoted("{{ each.lang }}"),
-                };
-                return format!(
-                    "translation_options = {{ source_lang = \"auto\", target_lang = {language} }}\n# temperature = 0.2\n"
-                );
-            }
-            (None, Some(Thinking::On)) => {
+        if let Some(translation) = self.translation() {
+            return translation.options();
+        }
+        let section = match self.facts.thinking {
+            Some(Thinking::On) => {
                 "# This model thinks by default. Thoughts take time, and are billed.\nenable_thinking = \
                  false\n# temperature = 0.3\n"
             }
-            (None, _) => "# temperature = 0.3\n# max_tokens = 300      # longer answers are truncated\n",
+            _ => "# temperature = 0.3\n# max_tokens = 300      # longer answers are truncated\n",
         };
         section.to_owned()
     }
 
     fn output_name(&self) -> String {
-        let input = self.input.as_deref().unwrap_or("sample.csv");
+        let input = self.choices.input.as_deref().unwrap_or("sample.csv");
         let name = Path::new(input).file_name().map(|name| name.to_string_lossy().into_owned());
         let stem = name.as_deref().unwrap_or_default().split('.').next().unwrap_or_default();
         match stem.is_empty() || stem.contains(['*', '?', '[']) {
@@ -182,9 +192,4 @@ path = {output}
             false => format!("{stem}.answers.{}", self.format),
         }
     }
-}
-
-/// A text as a TOML string.
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
 }

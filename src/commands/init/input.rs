@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::choices::JobChoices;
 use super::identity::{self, IdOffer, Identifiers, is_id};
+use super::texts::TextColumns;
 use crate::commands::environment::KEY_VARIABLES;
 use crate::commands::failure::Failure;
 use crate::config::flags::set;
@@ -15,6 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::format::Format;
 use crate::job::InputSettings;
 use crate::job::facts::ModelInfo;
+use crate::job::sheet_choice::SheetChoice;
 use crate::pipeline::{DocumentReading, PipelineError, show_documents};
 use crate::read::{InputSpec, Projection, Source};
 use crate::row::{Column, ColumnKind, Item, Origin, Place, PlaceUnit, Row};
@@ -51,6 +54,8 @@ pub(super) struct InputSummary {
     has_header: bool,
     /// The column with the longest texts.
     longest: Option<String>,
+    /// The columns with texts to translate.
+    texts: Vec<String>,
     /// Whether its rows are documents.
     pub(super) is_of_documents: bool,
     /// The column that may identify a row.
@@ -60,7 +65,7 @@ pub(super) struct InputSummary {
 
 impl InputSummary {
     /// Examines an input, or the sample if none is given.
-    pub(super) fn of(path: Option<&str>) -> Result<Self, Failure> {
+    pub(super) fn of(path: Option<&str>, sheet: Option<&SheetChoice>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self::of_the_sample()) };
         if path == "-" {
             let problem = Diagnostic::new("standard input cannot be inspected in advance");
@@ -68,17 +73,19 @@ impl InputSummary {
                 .help("name a file, and put `path = \"-\"` into the job file afterwards")
                 .into());
         }
-        let source = match Source::open(InputSpec::new([path], "")) {
+        let source = match Source::open(InputSpec { sheet: sheet.cloned(), ..InputSpec::new([path], "") }) {
             Ok(source) => source,
             Err(error) => match documents_of(path)? {
                 rows if rows.is_empty() => return Err(PipelineError::from(error).into()),
                 rows => return Ok(Self::of_documents(rows)),
             },
         };
-        let (mut rows, mut identifiers) = (Vec::new(), Identifiers::default());
+        let (mut rows, mut identifiers, mut texts) =
+            (Vec::new(), Identifiers::default(), TextColumns::default());
         for item in source.rows(Projection::Fields).map_err(PipelineError::from)?.take(identity::LOOKED_AT) {
             if let Item::Row(row) = item.map_err(PipelineError::from)? {
                 identifiers.look_at(&row);
+                texts.look_at(&row);
                 if rows.len() < LOOKED_AT {
                     rows.push(row);
                 }
@@ -103,8 +110,8 @@ impl InputSummary {
         let longest = lengths.into_iter().rev().max_by_key(worth).map(|(name, _)| name);
         let format = source.files().first().and_then(|file| Format::of_path(file)).unwrap_or(Format::Jsonl);
         let first = rows.into_iter().next();
-        let (source, id) = (Some(source), identifiers.offer());
-        Ok(Self { format, first, known, has_header, longest, is_of_documents: false, id, source })
+        let (source, id, texts) = (Some(source), identifiers.offer(), texts.offer());
+        Ok(Self { format, first, known, has_header, longest, texts, is_of_documents: false, id, source })
     }
 
     fn of_documents(rows: Vec<Row>) -> Self {
@@ -115,6 +122,7 @@ impl InputSummary {
             known: names.map(|name| Column { name: name.clone(), kind: ColumnKind::Text }).collect(),
             has_header: true,
             longest: Some("text".to_owned()),
+            texts: Vec::new(),
             is_of_documents: true,
             id: None,
             source: None,
@@ -130,6 +138,7 @@ impl InputSummary {
             known: vec![column("id"), column("text")],
             has_header: true,
             longest: Some("text".to_owned()),
+            texts: vec!["text".to_owned()],
             is_of_documents: false,
             id: Some(IdOffer { column: "id".to_owned(), is_named: true }),
             source: None,
@@ -148,20 +157,48 @@ impl InputSummary {
 
     /// The prompt of a job that gives none; `None` if rows bring their own.
     pub(super) fn prompt(&self, facts: &ModelInfo) -> Result<Option<String>, Diagnostic> {
-        let names = self.names();
-        let has = |name: &str| names.contains(&name);
-        // `body` alone may be any text; a line of the OpenAI Batch format also has a `url`.
-        if has("messages") || has("prompt") || has("body") && has("url") {
+        if self.brings_turns() {
             return Ok(None);
         }
-        let Some(column) = self.longest.as_deref().or(names.first().copied()) else {
-            let problem = Diagnostic::new("the input has no columns that a prompt could use");
-            return Err(problem.help("put rows into it, or give the prompt with --prompt"));
-        };
+        let column = self.column()?;
         Ok(Some(match facts.languages {
             Some(_) => format!("{{{{ {} }}}}", expression(column)),
             None => format!("Summarise in one sentence: {{{{ {} }}}}", expression(column)),
         }))
+    }
+
+    /// Whether rows bring their own turns.
+    fn brings_turns(&self) -> bool {
+        let names = self.names();
+        let has = |name: &str| names.contains(&name);
+        // `body` alone may be any text; a line of the OpenAI Batch format also has a `url`.
+        has("messages") || has("prompt") || has("body") && has("url")
+    }
+
+    /// The column to ask about.
+    fn column(&self) -> Result<&str, Diagnostic> {
+        self.longest.as_deref().or(self.names().first().copied()).ok_or_else(|| {
+            let problem = Diagnostic::new("the input has no columns that a prompt could use");
+            problem.help("put rows into it, or give the prompt with --prompt")
+        })
+    }
+
+    /// The columns to translate, if a translation model is to translate columns: those that seem to have texts, else the one to
+    /// ask about.
+    pub(super) fn translatable(&self) -> Result<Vec<String>, Diagnostic> {
+        match self.is_of_documents || self.brings_turns() {
+            true => Ok(Vec::new()),
+            false if self.texts.is_empty() => Ok(vec![self.column()?.to_owned()]),
+            false => Ok(self.texts.clone()),
+        }
+    }
+
+    /// The prompt that translates the chosen columns.
+    pub(super) fn translating(choices: &JobChoices) -> Option<String> {
+        match choices.are_combined() {
+            true => Some("{{ row[each.column] }}".to_owned()),
+            false => choices.columns.first().map(|column| format!("{{{{ {} }}}}", expression(column))),
+        }
     }
 
     /// Rejects an output that a glob would read as input.

@@ -1,85 +1,106 @@
-//! The questions of `init`, over any reader and writer: input, model, prompt; for a translation model, its languages. Enter accepts the default in brackets.
+//! The questions of `init`: input, model, prompt; a workbook's sheet; for a translation model, languages and columns. Enter
+//! accepts the default in brackets.
 
-use std::io::{BufRead, Write};
-
+use super::choices::JobChoices;
+use super::dialogue::Dialogue;
 use super::draft::JobDraft;
 use super::input::InputSummary;
+use super::listed;
+use super::sheets::Sheets;
 use super::workshop::{LANGUAGE, MODEL, Workshop};
 use crate::cli::InitArgs;
 use crate::commands::failure::Failure;
+use crate::job::sheet_choice::SheetChoice;
 use crate::text::printable;
-use crate::watch::fitted;
 
-/// The result of the questions.
-pub(super) enum Interview {
-    /// A valid draft.
-    Draft(Box<JobDraft>),
-    /// The user has left: the input has ended.
-    Left,
-}
+/// An input, its sheet, and what it offers.
+type ChosenInput = (Option<String>, Option<SheetChoice>, InputSummary);
 
-/// Asks for everything that no flag gives. An invalid answer gets an explanation and another question; an invalid flag is
-/// an error.
+/// Asks for everything that no flag gives; `None` if the user leaves. An invalid answer gets an explanation and another question;
+/// an invalid flag is an error, but for a name in a list, which is asked for again.
 pub(super) fn ask(
     args: &InitArgs,
     workshop: &Workshop<'_>,
-    answers: &mut impl BufRead,
-    out: &mut impl Write,
-) -> Result<Interview, Failure> {
-    let Some((input, offer)) = input(args, workshop, answers, out)? else { return Ok(Interview::Left) };
-    let Some(model) = model(args, workshop, answers, out)? else { return Ok(Interview::Left) };
-    let Some(languages) = languages(args, workshop, &model, answers, out)? else {
-        return Ok(Interview::Left);
-    };
-    let default = match &args.prompt {
-        Some(prompt) => return draft(workshop, input, &offer, (model, languages), Some(prompt.clone())),
-        None => offer.prompt(&workshop.facts(&model))?,
-    };
-    let names = printable(&offer.names().join(", "));
-    let told =
-        format!("The prompt, sent for each row. {{{{ a column }}}} is replaced by its value: {names}.");
-    writeln!(out, "{}", fitted(&told))?;
-    loop {
-        let shown = default.as_deref().unwrap_or("each row's own");
-        let Some(answer) = line(&format!("Prompt [{shown}]: "), answers, out)? else {
-            return Ok(Interview::Left);
-        };
-        let prompt = if answer.is_empty() { default.clone() } else { Some(answer) };
-        match draft(workshop, input.clone(), &offer, (model.clone(), languages.clone()), prompt) {
-            Err(failure) => say(&failure, out)?,
-            drafted => return drafted,
-        }
+    dialogue: &mut Dialogue<'_>,
+) -> Result<Option<JobDraft>, Failure> {
+    let Some((input, sheet, offer)) = input(args, workshop, dialogue)? else { return Ok(None) };
+    let Some(model) = model(args, workshop, dialogue)? else { return Ok(None) };
+    let Some(languages) = languages(args, workshop, &model, dialogue)? else { return Ok(None) };
+    let Some(columns) = columns(args, workshop, &model, &offer, dialogue)? else { return Ok(None) };
+    let choices = JobChoices { input, sheet, model, languages, columns, prompt: args.prompt.clone() };
+    if choices.prompt.is_some() {
+        return workshop.draft(choices, &offer).map(Some);
     }
+    if !choices.columns.is_empty() {
+        let prompt = InputSummary::translating(&choices);
+        return workshop.draft(JobChoices { prompt, ..choices }, &offer).map(Some);
+    }
+    prompted(choices, &offer, workshop, dialogue)
 }
 
-fn draft(
-    workshop: &Workshop<'_>,
-    input: Option<String>,
+/// Asks for the prompt until a draft with it is right.
+fn prompted(
+    choices: JobChoices,
     offer: &InputSummary,
-    (model, languages): (String, Vec<String>),
-    prompt: Option<String>,
-) -> Result<Interview, Failure> {
-    workshop.draft(input, offer, model, languages, prompt).map(|draft| Interview::Draft(Box::new(draft)))
+    workshop: &Workshop<'_>,
+    dialogue: &mut Dialogue<'_>,
+) -> Result<Option<JobDraft>, Failure> {
+    let default = offer.prompt(&workshop.facts(&choices.model))?;
+    let names = printable(&offer.names().join(", "));
+    dialogue.say(&format!(
+        "The prompt, sent for each row. {{{{ a column }}}} is replaced by its value: {names}."
+    ))?;
+    loop {
+        let shown = default.as_deref().unwrap_or("each row's own");
+        let Some(answer) = dialogue.line(&format!("Prompt [{shown}]: "))? else { return Ok(None) };
+        let prompt = if answer.is_empty() { default.clone() } else { Some(answer) };
+        match workshop.draft(JobChoices { prompt, ..choices.clone() }, offer) {
+            Err(failure) => dialogue.say(&failure.message)?,
+            Ok(draft) => return Ok(Some(draft)),
+        }
+    }
 }
 
 fn input(
     args: &InitArgs,
     workshop: &Workshop<'_>,
-    answers: &mut impl BufRead,
-    out: &mut impl Write,
-) -> Result<Option<(Option<String>, InputSummary)>, Failure> {
+    dialogue: &mut Dialogue<'_>,
+) -> Result<Option<ChosenInput>, Failure> {
     if let Some(path) = &args.input {
-        return Ok(Some((Some(path.clone()), InputSummary::of(Some(path))?)));
+        return with_its_sheet(args, Some(path.clone()), dialogue);
     }
     loop {
         let question = "Input file (.xlsx, CSV, TSV, JSONL or Parquet) [a small sample]: ";
-        let Some(answer) = line(question, answers, out)? else { return Ok(None) };
+        let Some(answer) = dialogue.line(question)? else { return Ok(None) };
         let input = (!answer.is_empty()).then_some(answer);
-        let looked_at =
-            workshop.place.check(input.is_none()).and_then(|()| InputSummary::of(input.as_deref()));
-        match looked_at {
-            Ok(offer) => return Ok(Some((input, offer))),
-            Err(failure) => say(&failure, out)?,
+        let chosen =
+            workshop.place.check(input.is_none()).and_then(|()| with_its_sheet(args, input, dialogue));
+        match chosen {
+            Err(failure) => dialogue.say(&failure.message)?,
+            chosen => return chosen,
+        }
+    }
+}
+
+/// The input with a sheet, which is asked for if there are several.
+fn with_its_sheet(
+    args: &InitArgs,
+    input: Option<String>,
+    dialogue: &mut Dialogue<'_>,
+) -> Result<Option<ChosenInput>, Failure> {
+    let sheets = Sheets::of(input.as_deref())?;
+    let Some(sheets) = sheets.filter(|_| args.sheet.is_none()) else {
+        let sheet = Workshop::sheet(args, input.as_deref())?;
+        let offer = InputSummary::of(input.as_deref(), sheet.as_ref())?;
+        return Ok(Some((input, sheet, offer)));
+    };
+    loop {
+        let question = format!("Sheet, one of {} [{}]: ", sheets.shown(), sheets.largest());
+        let Some(answer) = dialogue.line(&question)? else { return Ok(None) };
+        let sheet = sheets.named(if answer.is_empty() { sheets.largest() } else { &answer });
+        match InputSummary::of(input.as_deref(), Some(&sheet)) {
+            Err(failure) => dialogue.say(&failure.message)?,
+            Ok(offer) => return Ok(Some((input, Some(sheet), offer))),
         }
     }
 }
@@ -88,8 +109,7 @@ fn input(
 fn model(
     args: &InitArgs,
     workshop: &Workshop<'_>,
-    answers: &mut impl BufRead,
-    out: &mut impl Write,
+    dialogue: &mut Dialogue<'_>,
 ) -> Result<Option<String>, Failure> {
     if let Some(model) = &args.model {
         return Ok(Some(model.clone()));
@@ -97,11 +117,11 @@ fn model(
     let mut doubted = None;
     loop {
         let question = format!("Model, one of `fanfold models` or your server's own [{MODEL}]: ");
-        let Some(answer) = line(&question, answers, out)? else { return Ok(None) };
+        let Some(answer) = dialogue.line(&question)? else { return Ok(None) };
         let model = if answer.is_empty() { MODEL.to_owned() } else { answer };
         match workshop.facts(&model).unavailable {
             Some(reason) if doubted.as_ref() != Some(&model) => {
-                writeln!(out, "{}", fitted(&format!("{reason} To keep it, enter it again.")))?;
+                dialogue.say(&format!("{reason} To keep it, enter it again."))?;
                 doubted = Some(model);
             }
             _ => return Ok(Some(model)),
@@ -114,38 +134,33 @@ fn languages(
     args: &InitArgs,
     workshop: &Workshop<'_>,
     model: &str,
-    answers: &mut impl BufRead,
-    out: &mut impl Write,
+    dialogue: &mut Dialogue<'_>,
 ) -> Result<Option<Vec<String>>, Failure> {
-    if args.languages.is_some() || workshop.facts(model).languages.is_none() {
+    let Some(known) = workshop.facts(model).languages else {
         return workshop.languages(model, args.languages.as_deref()).map(Some);
-    }
-    loop {
-        let question = format!("Languages to translate into, with commas between them [{LANGUAGE}]: ");
-        let Some(answer) = line(&question, answers, out)? else { return Ok(None) };
-        match workshop.languages(model, Some(&answer).filter(|answer| !answer.is_empty()).map(String::as_str))
-        {
-            Ok(languages) => return Ok(Some(languages)),
-            Err(failure) => say(&failure, out)?,
-        }
-    }
+    };
+    let question = "Languages to translate into, with commas between them";
+    let read = |text: &str| listed::languages(&known, model, text);
+    dialogue.names(question, LANGUAGE, args.languages.as_deref(), read)
 }
 
-/// A line of the answers; `None` when they have ended.
-fn line(question: &str, answers: &mut impl BufRead, out: &mut impl Write) -> Result<Option<String>, Failure> {
-    write!(out, "{} ", fitted(question.trim_end()))?;
-    out.flush()?;
-    let mut line = String::new();
-    let failed = |error| Failure::new(format!("the answer cannot be read: {error}"));
-    match answers.read_line(&mut line).map_err(failed)? {
-        0 => {
-            writeln!(out)?;
-            Ok(None)
-        }
-        _ => Ok(Some(printable(line.trim()).to_owned())),
+/// The columns to translate; none where nothing is translated column by column.
+fn columns(
+    args: &InitArgs,
+    workshop: &Workshop<'_>,
+    model: &str,
+    offer: &InputSummary,
+    dialogue: &mut Dialogue<'_>,
+) -> Result<Option<Vec<String>>, Failure> {
+    let columns = workshop.columns(model, offer, &InitArgs { columns: None, ..args.clone() })?;
+    if columns.is_empty() {
+        return workshop.columns(model, offer, args).map(Some);
     }
-}
-
-fn say(failure: &Failure, out: &mut impl Write) -> Result<(), Failure> {
-    Ok(writeln!(out, "{}", fitted(&failure.message))?)
+    let names = offer.names();
+    if args.columns.is_none() {
+        dialogue.say(&format!("The columns are {}.", printable(&names.join(", "))))?;
+    }
+    let question = "Columns to translate, with commas between them";
+    let read = |text: &str| listed::columns(&names, text);
+    dialogue.names(question, &columns.join(", "), args.columns.as_deref(), read)
 }

@@ -1,8 +1,11 @@
 //! Makes and checks drafts for `init`.
 
+use super::choices::JobChoices;
 use super::draft::JobDraft;
 use super::folder::JobFolder;
 use super::input::InputSummary;
+use super::listed;
+use super::sheets::{self, Sheets};
 use crate::cli::InitArgs;
 use crate::commands::failure::Failure;
 use crate::commands::load::settled;
@@ -12,6 +15,7 @@ use crate::config::overlay::Overlay;
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::facts::ModelInfo;
+use crate::job::sheet_choice::SheetChoice;
 use crate::render::Renderer;
 use crate::row::EACH;
 
@@ -30,14 +34,61 @@ pub(super) struct Workshop<'a> {
 impl Workshop<'_> {
     /// The draft from the flags, with defaults for everything else.
     pub(super) fn unasked(&self, args: &InitArgs) -> Result<JobDraft, Failure> {
-        let offer = InputSummary::of(args.input.as_deref())?;
+        let input = args.input.clone();
+        let sheet = Self::sheet(args, input.as_deref())?;
+        let offer = InputSummary::of(input.as_deref(), sheet.as_ref())?;
         let model = args.model.clone().unwrap_or_else(|| MODEL.to_owned());
-        let prompt = match &args.prompt {
-            Some(prompt) => Some(prompt.clone()),
-            None => offer.prompt(&self.facts(&model))?,
-        };
         let languages = self.languages(&model, args.languages.as_deref())?;
-        self.draft(args.input.clone(), &offer, model, languages, prompt)
+        let columns = self.columns(&model, &offer, args)?;
+        let prompt = args.prompt.clone();
+        let mut choices = JobChoices { input, sheet, model, languages, columns, prompt };
+        if choices.prompt.is_none() {
+            choices.prompt = match choices.columns.is_empty() {
+                true => offer.prompt(&self.facts(&choices.model))?,
+                false => InputSummary::translating(&choices),
+            };
+        }
+        self.draft(choices, &offer)
+    }
+
+    /// The sheet of a spreadsheet: the one of the flag, else the one with the most rows, if there are several.
+    pub(super) fn sheet(args: &InitArgs, input: Option<&str>) -> Result<Option<SheetChoice>, Failure> {
+        let sheets = Sheets::of(input)?;
+        Ok(match (&args.sheet, sheets) {
+            (Some(sheet), Some(sheets)) => Some(sheets.named(sheet)),
+            (Some(sheet), None) => Some(sheets::choice(sheet)),
+            (None, Some(sheets)) => Some(sheets.named(sheets.largest())),
+            (None, None) => None,
+        })
+    }
+
+    /// The columns to translate: those of the flag, else those that seem to have texts. None if rows are no texts of a table, or if
+    /// the prompt is given.
+    ///
+    /// # Errors
+    ///
+    /// A column that the input does not have; columns for a model that does not translate, or for an input without any.
+    pub(super) fn columns(
+        &self,
+        model: &str,
+        offer: &InputSummary,
+        args: &InitArgs,
+    ) -> Result<Vec<String>, Failure> {
+        let is_translator = self.facts(model).languages.is_some();
+        let columns = match is_translator && args.prompt.is_none() {
+            true => offer.translatable()?,
+            false => Vec::new(),
+        };
+        match (&args.columns, columns.first()) {
+            (None, _) => Ok(columns),
+            (Some(text), Some(first)) => listed::settled(listed::columns(&offer.names(), text), first),
+            (Some(_), None) if is_translator => {
+                Err(Failure::new("the rows of this input are whole texts, and have no columns to translate"))
+            }
+            (Some(_), None) => Err(Diagnostic::new(format!("{model} is not a translation model"))
+                .help("name the column in the prompt: --prompt 'Summarise: {{ text }}'")
+                .into()),
+        }
     }
 
     /// The facts known about a model in a new job's region.
@@ -59,41 +110,20 @@ impl Workshop<'_> {
                 None => Ok(Vec::new()),
             };
         };
-        let mut languages: Vec<String> = Vec::new();
-        for name in text.unwrap_or(LANGUAGE).split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            if let Some((message, help)) = known.fault(model, name) {
-                let problem = Diagnostic::new(message);
-                return Err(help.map_or_else(|| problem.clone(), |help| problem.clone().help(help)).into());
-            }
-            let name = known.find(name).map_or(name, |language| language.name.as_str()).to_owned();
-            if !languages.contains(&name) {
-                languages.push(name);
-            }
-        }
-        match languages.is_empty() {
-            true => Err(Failure::new("name at least one language, such as French".to_owned())),
-            false => Ok(languages),
-        }
+        listed::settled(listed::languages(&known, model, text.unwrap_or(LANGUAGE)), "French")
     }
 
     /// A checked draft: it is read as `run` would read it, and its first row is made into a request.
-    pub(super) fn draft(
-        &self,
-        input: Option<String>,
-        offer: &InputSummary,
-        model: String,
-        languages: Vec<String>,
-        prompt: Option<String>,
-    ) -> Result<JobDraft, Failure> {
-        let (facts, id) = (self.facts(&model), offer.id.clone());
-        let is_of_documents = offer.is_of_documents;
-        let format = offer.format;
-        let draft = JobDraft { input, format, is_of_documents, id, model, facts, languages, prompt };
+    pub(super) fn draft(&self, choices: JobChoices, offer: &InputSummary) -> Result<JobDraft, Failure> {
+        let (facts, id) = (self.facts(&choices.model), offer.id.clone());
+        let columns = offer.names().into_iter().map(str::to_owned).collect();
+        let (format, is_of_documents) = (offer.format, offer.is_of_documents);
+        let draft = JobDraft { choices, format, is_of_documents, id, columns, facts };
         let text = draft.text(self.place);
         let script = SourceText::new(self.place.job().display().to_string(), text);
         // Mistakes are shown in the typed text, not in a file that does not exist.
-        let said =
-            [("model", "model.name", Some(&draft.model)), ("prompt", "prompt.user", draft.prompt.as_ref())];
+        let JobChoices { model, prompt, .. } = &draft.choices;
+        let said = [("model", "model.name", Some(model)), ("prompt", "prompt.user", prompt.as_ref())];
         let overlays = said.into_iter().filter_map(|(flag, key, text)| Some(Overlay::text(flag, key, text?)));
         let (file, layers) = Layers::read(Some(script), overlays.collect())?;
         let job = settled(file, &layers, self.tables)?;

@@ -75,6 +75,11 @@ pub(super) fn notice(workbook: &Workbook, read: &Sheet, choice: Option<&SheetCho
     ))
 }
 
+/// The names of the sheets that are not hidden.
+pub(super) fn visible(workbook: &Workbook) -> Vec<String> {
+    sheets(workbook).into_iter().filter(is_visible).map(|sheet| sheet.name).collect()
+}
+
 fn sheets(workbook: &Workbook) -> Vec<Sheet> {
     let is_of_cells = |sheet: &&Sheet| sheet.typ == SheetType::WorkSheet;
     workbook.sheets_metadata().iter().filter(is_of_cells).cloned().collect()

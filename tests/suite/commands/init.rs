@@ -86,7 +86,7 @@ fn an_input_of_one_s_own_is_asked_about_by_a_column_that_it_has() {
 }
 
 #[test]
-fn a_catalogue_in_a_spreadsheet_becomes_a_job_beside_it_that_answers_in_one() {
+fn a_catalogue_in_a_spreadsheet_becomes_a_job_in_this_folder_that_answers_in_one() {
     let scene = Scene::new();
     let text = |text: &str| Cell::of(Some(text));
     let rows = [[Cell::Number(7.0), text("A chair of beech")], [Cell::Number(8.0), text("A table of oak")]];
@@ -94,12 +94,113 @@ fn a_catalogue_in_a_spreadsheet_becomes_a_job_beside_it_that_answers_in_one() {
     let init =
         ["init", "shop/catalogue.xlsx", "--model", "qwen-mt-plus", "--languages", "German,French", "--yes"];
     let said = scene.run(&init).expect_code(0);
-    let written: toml::Table = job(&scene, "shop").parse().expect("TOML");
-    assert_eq!(written["prompt"]["user"].as_str(), Some("{{ description }}"));
+    let written: toml::Table = job(&scene, ".").parse().expect("TOML");
+    assert_eq!(written["prompt"]["user"].as_str(), Some("{{ row[each.column] }}"));
     rehearse(&scene, &said).expect_code(0).says("2 rows · 4 requests").says("2 ok · 0 failed");
-    let table = Table::read(&scene.path("shop/out/catalogue.answers.simulated.xlsx"));
+    let table = Table::read(&scene.path("out/catalogue.answers.simulated.xlsx"));
     assert_eq!(table.texts("sku"), ["7", "8"]);
     assert!(table.rows.iter().all(|row| row["sku"].is_number()), "{table:?}");
+}
+
+/// A workbook of a shop: notes, and a catalogue with columns of every kind.
+fn katalog() -> Vec<u8> {
+    let text = |text: &str| Cell::of(Some(text));
+    let product = |sku: &str, name: &str, description: &str, colour: &str| {
+        let (link, date) = (text("https://example.com/p"), Cell::Date(46_000.0));
+        [text(sku), text(name), text(description), text(colour), Cell::Number(9.5), date, link]
+    };
+    let header = ["SKU", "Name", "Description", "Colour", "Price", "Updated", "Link"];
+    let products = [
+        product("NF-1", "Warm socks", "Of wool, for {season}.", "red"),
+        product("NF-2", "Scarf", "Two metres long.", "red"),
+        product("NF-3", "Mittens", "<b>Waterproof</b> and light.", "red"),
+    ];
+    let notes = [[text("Prices are net of tax.")]];
+    workbook(&[Sheet::new("Notes", &["Remark"], &notes), Sheet::new("Products", &header, &products)])
+}
+
+#[test]
+fn a_translator_is_asked_for_sheet_languages_and_columns_and_the_job_translates_them() {
+    let scene = Scene::new();
+    scene.write("katalog.xlsx", katalog());
+    let (mut child, mut terminal) =
+        on_a_terminal(&scene, &["init", "katalog.xlsx", "--model", "qwen-mt-plus"]);
+    for (question, answer) in [
+        ("Sheet, one of Notes (1 row), Products (3 rows) [Products]: ", "Prodcts"),
+        ("[Products]: ", ""),
+        ("[English]: ", "French, Germn"),
+        ("Instead of `Germn` [German]: ", ""),
+        ("[Name, Description]: ", "name, Descripton"),
+        ("Instead of `Descripton` [Description]: ", ""),
+    ] {
+        let shown = shown_until(&mut terminal, question);
+        assert!(!shown.contains("Prompt"), "{shown}");
+        terminal.write_all(format!("{answer}\n").as_bytes()).expect("an answer");
+    }
+    shown_until(&mut terminal, "fanfold run job.toml --simulate");
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
+    let text = job(&scene, ".");
+    let written: toml::Table = text.parse().expect("TOML");
+    assert_eq!(written["input"]["sheet"].as_str(), Some("Products"));
+    assert_eq!(written["input"]["id"].as_str(), Some("SKU"));
+    assert_eq!(written["each"]["lang"], toml::Value::from(vec!["French", "German"]));
+    assert_eq!(written["each"]["column"], toml::Value::from(vec!["Name", "Description"]));
+    assert_eq!(written["prompt"]["user"].as_str(), Some("{{ row[each.column] }}"));
+    assert_eq!(written["request"]["translation_options"]["target_lang"].as_str(), Some("{{ each.lang }}"));
+    let checks = toml::Value::from(vec!["placeholders", "translated", "length"]);
+    assert_eq!(written["answer"]["checks"], checks);
+    assert_eq!(written["pack"]["rows"].as_str(), Some("auto"));
+    assert_eq!(written["output"]["wide"].as_str(), Some("{{ column }} ({{ lang }})"));
+    assert!(text.contains("\n# [glossary]\n# terms = "), "{text}");
+    let ran = scene.run(&["run", "job.toml", "--simulate", "--qpm", "60000"]).expect_code(0);
+    ran.says("3 rows · 12 requests").says("3 ok · 0 failed");
+    let table = Table::read(&scene.path("out/katalog.answers.simulated.xlsx"));
+    assert_eq!(table.texts("Name (German)")[1], "[German] Scarf");
+    assert!(table.texts("Description (French)")[0].contains("{season}"), "{table:?}");
+}
+
+#[test]
+fn without_a_terminal_columns_and_sheet_are_those_of_flags_or_the_ones_that_would_be_proposed() {
+    let scene = Scene::new();
+    scene.write("katalog.xlsx", katalog());
+    let init = |folder: &str, flags: &[&str]| {
+        let flags = [&["init", folder, "--input", "katalog.xlsx", "--model", "qwen-mt-plus"], flags].concat();
+        scene.run(&flags)
+    };
+    let said = init("both", &[]).expect_code(0).says("change them with --sheet, --languages and --columns");
+    let said = said.says("to translate: Name, Description");
+    let written: toml::Table = job(&scene, "both").parse().expect("TOML");
+    assert_eq!(written["each"]["lang"], toml::Value::from(vec!["English"]));
+    assert_eq!(written["each"]["column"], toml::Value::from(vec!["Name", "Description"]));
+    rehearse(&scene, &said).expect_code(0).says("3 rows · 6 requests").says("3 ok");
+    // One text into one language is a plain job.
+    let said = init("one", &["--columns", "name", "--languages", "French"]).expect_code(0);
+    let written: toml::Table = job(&scene, "one").parse().expect("TOML");
+    assert_eq!(written["prompt"]["user"].as_str(), Some("{{ Name }}"));
+    assert!(!written.contains_key("each") && written.contains_key("answer"), "{written:?}");
+    rehearse(&scene, &said).expect_code(0).says("3 ok");
+    let said = init("notes", &["--sheet", "notes", "--languages", "French,German"]).expect_code(0);
+    let written: toml::Table = job(&scene, "notes").parse().expect("TOML");
+    assert_eq!(written["input"]["sheet"].as_str(), Some("Notes"));
+    assert_eq!(written["each"]["column"], toml::Value::from(vec!["Remark"]));
+    rehearse(&scene, &said).expect_code(0).says("1 row").says("1 ok");
+    init("none", &["--columns", "Nmae"]).expect_code(1).says("did you mean `Name`?");
+    init("none", &["--sheet", "Prodcts"]).expect_code(1).says("there is no sheet `Prodcts`");
+    scene.run(&["init", "katalg.xlsx"]).expect_code(1).says("did you mean `katalog.xlsx`?");
+    assert!(!scene.path("none").exists() && !scene.path("katalg.xlsx").exists());
+    let chat = ["init", "none", "--input", "katalog.xlsx", "--model", "qwen-plus", "--columns", "Name"];
+    scene.run(&chat).expect_code(1).says("qwen-plus is not a translation model").says("--prompt");
+}
+
+#[test]
+fn translations_that_the_input_has_already_keep_their_columns() {
+    let scene = Scene::new();
+    scene.write("in.csv", "id,Name,Name (French)\n1,Warm socks,\n2,A scarf of wool,\n");
+    let init = ["init", "in.csv", "--model", "qwen-mt-plus", "--languages", "French,German"];
+    let said = scene.run(&init).expect_code(0);
+    rehearse(&scene, &said).expect_code(0).says("2 ok");
+    let answers = scene.read("out/in.answers.simulated.csv");
+    assert!(answers.starts_with("id,Name,Name (French),\"Name (French, new)\""), "{answers}");
 }
 
 #[test]
@@ -159,10 +260,12 @@ fn a_translation_model_is_given_its_languages_one_or_several() {
     rehearse(&scene, &said).expect_code(0).says("2 ok");
     let answers = scene.read("three/out/in.answers.simulated.csv");
     let header = answers.lines().next().expect("a header");
-    assert!(header.starts_with("sku,title,response_French,response_German,response_Thai"), "{header}");
+    assert!(header.starts_with("sku,title,title (French),title (German),title (Thai)"), "{header}");
     assert!(answers.contains("[German] Warm socks"), "{answers}");
     init("none", "Frensh").expect_code(1).says("did you mean French (fr)?");
-    init("none", " , ").expect_code(1).says("name at least one language");
+    let two = init("none", "French,Germn,Qqqqqqqq").expect_code(1);
+    two.says("did you mean German (de)?").says("`Qqqqqqqq` is not one of the 92 languages");
+    init("none", " , ").expect_code(1).says("name at least one");
     let chat = ["init", "none", "--input", "in.csv", "--model", "qwen-plus", "--languages", "French"];
     scene.run(&chat).expect_code(1).says("qwen-plus is not a translation model");
     assert!(!scene.path("none").exists());
@@ -195,23 +298,25 @@ fn a_column_that_identifies_rows_is_the_id_and_one_that_only_might_is_a_comment(
 }
 
 #[test]
-fn the_languages_are_asked_for_on_a_terminal_and_a_wrong_one_again() {
+fn the_languages_are_asked_for_on_a_terminal_and_only_a_wrong_one_again() {
     let scene = Scene::new();
     scene.write("in.csv", "id,text\n1,one\n");
     let (mut child, mut terminal) = on_a_terminal(&scene, &["init", "new", "--input", "in.csv"]);
     for (question, answer) in [
         ("[qwen3.6-plus]: ", "qwen-mt-flash"),
-        ("[English]: ", "French, Klingon"),
-        ("[English]: ", "French, ja"),
-        ("{{ text }}]: ", ""),
+        ("[English]: ", "French, Germn, Qqqqqqqq, ja"),
+        ("Instead of `Germn` [German]: ", ""),
+        ("Instead of `Qqqqqqqq` [leave it out]: ", "thai"),
+        ("Columns to translate, with commas between them [text]: ", ""),
     ] {
         let shown = shown_until(&mut terminal, question);
-        assert!(!shown.contains("Klingon") || shown.contains("is not one of the 92 languages"), "{shown}");
+        assert!(!shown.contains("Instead") || shown.contains("is not one of the 92 languages"), "{shown}");
         terminal.write_all(format!("{answer}\n").as_bytes()).expect("an answer");
     }
     shown_until(&mut terminal, "fanfold run new/job.toml --simulate");
     assert_eq!(child.wait().expect("its end").code(), Some(0));
-    assert!(job(&scene, "new").contains("\nlang = [\"French\", \"Japanese\"]\n"));
+    let languages = "\nlang = [\"French\", \"German\", \"Thai\", \"Japanese\"]\ncolumn = [\"text\"]\n";
+    assert!(job(&scene, "new").contains(languages), "{}", job(&scene, "new"));
 }
 
 #[test]
