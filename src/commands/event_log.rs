@@ -70,8 +70,8 @@ impl Listener<'_> {
         }
         self.packs = trouble;
         self.screen.say(match trouble {
-            PackTrouble::Ended => "too many packs fail again: each row goes alone from now on",
-            _ => "too many packs fail: they have half of the rows from now on",
+            PackTrouble::Ended => "too many packs fail again: each text is sent alone from now on",
+            _ => "too many packs fail: they have half as many texts from now on",
         });
     }
 

@@ -78,6 +78,9 @@ struct Packs {
     requests: u64,
     /// What they are expected to cost so: instructions and terms are sent once for each request.
     expected: Option<f64>,
+    /// What they are expected to cost without; `None` too where answers in packs are what is known.
+    #[serde(skip)]
+    alone: Option<f64>,
     /// How long that takes at the limits, in seconds.
     seconds: Option<f64>,
     /// How long it takes without.
@@ -119,15 +122,21 @@ impl Outlook {
         let effect = plan.pack_survey.effect(job, to_send);
         let packed = effect.map_or(expected, |effect| effect.applied_to(expected));
         // Answers that came in packs show what these save.
+        let alone = expected.prompts + expected.answers;
+        let mut most = cost_estimate.likely.most;
         if job.pack.is_some() && !experience.is_believed() {
-            expected = packed;
+            (expected, most) = (packed, packed.most);
         }
         let cost = expected.prompts + expected.answers;
         let is_priced = to_send == 0 || cost_estimate.unpriced < to_send;
         let known = |amount: f64| is_priced.then(|| rounded(amount));
         let tokens = |tokens: f64| tokens.round() as u64;
         let packed_cost = known(if job.pack.is_some() { cost } else { packed.prompts + packed.answers });
-        let packs = effect.map(|effect| Packs { expected: packed_cost, ..Packs::of(job, to_send, &effect) });
+        let packs = effect.map(|effect| Packs {
+            expected: packed_cost,
+            alone: known(alone).filter(|_| !experience.is_believed()),
+            ..Packs::of(job, to_send, &effect)
+        });
         let seconds = |requests: u64| {
             let tokens = tokens(expected.prompt_tokens + expected.completion_tokens);
             let course = PlannedWork { rows: requests, tokens }.course();
@@ -138,7 +147,7 @@ impl Outlook {
         let outlook = Self {
             to_send,
             expected: known(cost),
-            most: known(cost_estimate.likely.most.max(cost)),
+            most: known(most.max(cost)),
             currency: (!job.own_price).then_some("USD"),
             unpriced: cost_estimate.unpriced,
             based_on: BasedOn::of(&experience, &expected),
@@ -249,7 +258,9 @@ impl Outlook {
         let packed = self.packs.filter(|packs| packs.on && packs.requests < self.to_send);
         match packed {
             _ if self.to_send == 0 => requests,
-            Some(packs) => format!("{requests} in about {} packs, {}", count(packs.requests), self.tokens()),
+            Some(packs) => {
+                format!("{requests} in about {}, {}", counted(packs.requests, "pack"), self.tokens())
+            }
             None => format!("{requests}, {}", self.tokens()),
         }
     }
@@ -319,8 +330,18 @@ impl Packs {
             // Those that go alone in any case.
             requests: to_send.saturating_sub(alone.requests) + packed.requests,
             expected: None,
+            alone: None,
             seconds: seconds(packed.minutes),
             seconds_alone: seconds(alone.minutes),
+        }
+    }
+
+    /// What packing costs more or less than sending each text alone, where that is known.
+    fn price(&self, amount: impl Fn(f64) -> String) -> String {
+        let Some((packed, alone)) = self.expected.zip(self.alone) else { return String::new() };
+        match amount(packed) == amount(alone) {
+            true => String::new(),
+            false => format!(", for {} instead of {}", amount(packed), amount(alone)),
         }
     }
 
@@ -329,17 +350,18 @@ impl Packs {
         let (seconds, alone) = (self.seconds?, self.seconds_alone?);
         let time = |seconds: f64| shown(Duration::from_secs(seconds as u64));
         let saves = alone - seconds >= WORTH_SAYING && seconds * 2.0 <= alone;
-        let (rows, requests) = (counted(to_send, "row"), counted(self.requests, "request"));
+        let (texts, requests) = (counted(to_send, "text"), counted(self.requests, "request"));
         match self.on {
             true if self.requests < to_send => Some(format!(
-                "packing: {rows} in about {requests}; {} instead of {}",
+                "packing: {texts} in about {requests}; {} instead of {}{}",
                 time(seconds),
-                time(alone)
+                time(alone),
+                self.price(&amount)
             )),
             false if saves => {
                 let cost = self.expected.map(|expected| format!(", for {}", amount(expected)));
                 Some(format!(
-                    "packing would save {}: with `[pack] rows = \"auto\"`, {rows} take {} in about {requests}{}",
+                    "packing would save {}: with `[pack] rows = \"auto\"`, {texts} take {} in about {requests}{}",
                     time(alone - seconds),
                     time(seconds),
                     cost.unwrap_or_default()

@@ -80,6 +80,7 @@ fn gather(reader: &Reader, job: &Job, noun: &'static str) -> Result<Figures, Jou
     reader.each_answer(|answer| figures.answer(answer))?;
     reader.each_fault(|fault| figures.fault(fault))?;
     reader.each_failed_row(|row| figures.failed_row(row))?;
+    reader.each_warning(|row| figures.warning(row))?;
     reader.each_held(|held| figures.held(held))?;
     Ok(figures)
 }

@@ -29,7 +29,7 @@ use crate::pipeline::plan::Plan;
 use crate::pipeline::reporter::{Reporter, RunNews, Sending};
 use crate::pipeline::{Opened, PipelineError};
 use crate::tally::Snapshot;
-use crate::text::counted;
+use crate::text::{count, counted};
 use crate::watch::metrics::RunLabels;
 use crate::watch::{Screen, Watcher};
 
@@ -106,19 +106,28 @@ impl<'a> RunReporter<'a> {
         format!("run {number}{job}: {to_send}, output {}", opened.job.output.path.display())
     }
 
-    fn say_revalidated(&self, failed: u64, ok: u64) {
-        let screen = &self.session.screen;
+    fn say_revalidated(&self, failed: u64, ok: u64, warned: u64) {
+        let RunSession { screen, opened, .. } = self.session;
+        let noun = opened.words().request();
         if failed > 0 {
             let answers = counted(failed, "kept answer");
             screen.insist(&format!(
                 "the rules for answers have changed: {answers} violated them and failed; --retry-failed sends \
-                 those rows again"
+                 those {noun}s again"
             ));
         }
         if ok > 0 {
-            let rows = counted(ok, "row");
-            screen
-                .say(&format!("the rules for answers have changed: {rows} that had failed now satisfy them"));
+            let requests = counted(ok, noun);
+            let now = match warned {
+                0 if ok == 1 => "now satisfies them".to_owned(),
+                0 => "now satisfy them".to_owned(),
+                warned if warned < ok => {
+                    format!("now satisfy them or are kept ({} with a warning)", count(warned))
+                }
+                _ if ok == 1 => "is now kept with a warning".to_owned(),
+                _ => "are now kept with a warning".to_owned(),
+            };
+            screen.say(&format!("the rules for answers have changed: {requests} that had failed {now}"));
         }
     }
 }
@@ -144,7 +153,7 @@ impl Reporter for RunReporter<'_> {
                 counted(answers, "answer"),
                 opened.job.model.base_url
             )),
-            RunNews::Revalidated { failed, ok } => self.say_revalidated(failed, ok),
+            RunNews::Revalidated { failed, ok, warned } => self.say_revalidated(failed, ok, warned),
             RunNews::Planned(plan) => say_plan(plan, opened.words(), args.retry_failed, screen),
             RunNews::Begun { run, plan } => {
                 self.run = Some(run);

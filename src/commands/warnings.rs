@@ -59,7 +59,7 @@ pub(super) fn warnings(
 /// Warns that no row uses the glossary in a job whose rows are all new: a few added rows need not use it.
 pub(super) fn unused_glossary(job: &Job, plan: &Plan) -> Option<String> {
     let glossary = [&job.glossary.terms, &job.glossary.memory].into_iter().flatten().next()?;
-    let all_new = plan.matched.unanswered() == plan.rows && plan.to_send() > 0;
+    let all_new = plan.matched.unanswered() == plan.requests && plan.to_send() > 0;
     (all_new && !plan.cost_estimate.uses_glossary).then(|| {
         format!(
             "warning: no entry of the glossary {} occurs in any row; are its sources in the language of the \

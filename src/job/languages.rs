@@ -1,5 +1,6 @@
 //! The languages that a model translates between, by English name and by code.
 
+use super::own_names::code_of_own_name;
 use crate::diagnostic::nearest;
 
 /// A language as a request names it.
@@ -66,9 +67,13 @@ impl Languages {
         })
     }
 
-    /// The known language nearest to a text: the same name with a country or a script after it (`pt-BR`), or a name or code
-    /// with a typo in it.
+    /// The known language nearest to a text: one with this name in the language itself (`Deutsch`), the same name with a country
+    /// or a script after it (`pt-BR`, `Portuguese (Brazil)`) or before it, or a name or code with a typo in it.
     pub fn meant(&self, text: &str) -> Option<&'static Language> {
+        let bare = text.split(['(', '（']).next().unwrap_or_default().trim();
+        let own = [text.trim(), bare].into_iter().find_map(|name| self.find(code_of_own_name(name)?));
+        let words =
+            || bare.split_whitespace().rev().find_map(|word| self.find(word).filter(|_| word.len() > 3));
         let whole = text.trim().replace('-', "_");
         let first = whole.split('_').next().unwrap_or_default();
         let near = || {
@@ -76,6 +81,10 @@ impl Languages {
                 self.known.iter().flat_map(|language| [language.name.as_str(), language.code.as_str()]);
             self.find(nearest(text.trim(), names)?)
         };
-        self.find(&whole).or_else(|| self.find(first)).or_else(near)
+        own.or_else(|| self.find(&whole))
+            .or_else(|| self.find(first))
+            .or_else(|| self.find(bare))
+            .or_else(words)
+            .or_else(near)
     }
 }

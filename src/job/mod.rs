@@ -31,6 +31,7 @@ pub mod limits;
 pub mod notify;
 mod output;
 pub mod over;
+mod own_names;
 pub mod pack;
 pub mod period;
 pub mod price;

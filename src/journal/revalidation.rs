@@ -21,6 +21,8 @@ pub struct Turned {
     pub failed: u64,
     /// Failures that have become answers.
     pub ok: u64,
+    /// Of these, those that are kept with a warning.
+    pub warned: u64,
 }
 
 /// Which answers are held against the rules.
@@ -93,7 +95,10 @@ fn store(
     };
     match status {
         _ if status == kept.status => {}
-        Status::Ok => turned.ok += 1,
+        Status::Ok => {
+            turned.ok += 1;
+            turned.warned += u64::from(words.is_some());
+        }
         _ => turned.failed += 1,
     }
     if (status, &code, &words) == (kept.status, &kept.error_code, &kept.error) {

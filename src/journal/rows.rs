@@ -5,7 +5,7 @@ use std::ops::Range;
 use rusqlite::{OptionalExtension, Params};
 
 use super::JournalError;
-use super::codec::text;
+use super::codec::{read_texts, text};
 use super::reader::Reader;
 use crate::history::FailedRow;
 use crate::note::EntryPart;
@@ -164,6 +164,24 @@ impl Reader {
                 code: text(row, 2)?.unwrap_or_default(),
                 message: text(row, 3)?.unwrap_or_default(),
             });
+            Ok(())
+        })
+    }
+
+    /// Visits every warning about an answer that the present input has, in the order of the input: the code is what comes before the
+    /// first colon.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn each_warning(&self, mut visit: impl FnMut(&FailedRow<'_>)) -> Result<(), JournalError> {
+        let sql = "SELECT position, row_id, error FROM entries
+                   WHERE status = 'ok' AND error IS NOT NULL AND position IS NOT NULL ORDER BY position";
+        self.each(sql, |row| {
+            for message in read_texts(row.get(2)?) {
+                let code = message.split_once(": ").map_or("warning", |(code, _)| code);
+                visit(&FailedRow { position: row.get(0)?, id: text(row, 1)?, code, message: &message });
+            }
             Ok(())
         })
     }

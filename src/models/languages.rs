@@ -97,6 +97,13 @@ mod tests {
             ("fra", "French (fr)"),
             (" German ", "German (de)"),
             ("Ukranian", "Ukrainian (uk)"),
+            ("Deutsch", "German (de)"),
+            ("français", "French (fr)"),
+            ("中文", "Chinese (zh)"),
+            ("Portuguese (Brazil)", "Portuguese (pt)"),
+            ("Brazilian Portuguese", "Portuguese (pt)"),
+            ("Português (Brasil)", "Portuguese (pt)"),
+            ("Chinese (Traditional)", "Traditional Chinese (zh_tw)"),
         ] {
             assert_eq!(help(text), format!("did you mean {meant}?"), "{text}");
         }

@@ -35,7 +35,8 @@ impl PackFigures {
             0 => String::new(),
             failed => format!(" ({} failed, {} tokens)", count(failed), count(self.tokens_of_failed)),
         };
-        let packs = || format!("{} of {}{failed}", counted(self.sent, "pack"), counted(self.rows, "row"));
+        // A row may have several texts: one for each combination, or piece.
+        let packs = || format!("{} of {}{failed}", counted(self.sent, "pack"), counted(self.rows, "text"));
         (self.sent > 0).then(packs)
     }
 }

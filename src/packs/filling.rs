@@ -60,22 +60,24 @@ pub struct PackForecast {
     pub requests: u64,
     /// Their tokens, in and out.
     pub tokens: f64,
+    /// The tokens of the marks among them, half of which are in the prompts and half in the answers.
+    pub marks: f64,
     /// How long they take at the limits; `None` if neither requests nor tokens are limited.
     pub minutes: Option<f64>,
 }
 
 impl PackForecast {
-    /// So many requests and tokens under limits in requests and tokens a minute.
+    /// So many requests and tokens, with those of marks among them, under limits in requests and tokens a minute.
     pub fn at_limits(
         requests: u64,
-        tokens: f64,
+        (tokens, marks): (f64, f64),
         requests_a_minute: Option<f64>,
         tokens_a_minute: Option<f64>,
     ) -> Self {
         let by_requests = requests_a_minute.map(|limit| requests as f64 / limit);
         let by_tokens = tokens_a_minute.map(|limit| tokens / limit);
         let minutes = by_requests.into_iter().chain(by_tokens).reduce(f64::max);
-        Self { requests, tokens, minutes }
+        Self { requests, tokens, marks, minutes }
     }
 }
 
@@ -93,7 +95,7 @@ pub fn forecast(
     let room =
         settings.filter(|_| !only_tokens).map_or(PackRoom::ONE, |settings| PackRoom::new(settings, each));
     let mut sizes = sizes.into_iter().peekable();
-    let (mut requests, mut tokens) = (0_u64, 0.0);
+    let (mut requests, mut tokens, mut all_marks) = (0_u64, 0.0, 0.0);
     while let Some(first) = sizes.next() {
         let mut used = first.shared + first.own;
         let marks = (2 * MARK_TOKENS) as f64;
@@ -106,9 +108,11 @@ pub fn forecast(
             rows += 1;
         }
         requests += 1;
-        tokens += used + if rows > 1 { marks * rows as f64 } else { 0.0 };
+        let of_marks = if rows > 1 { marks * rows as f64 } else { 0.0 };
+        all_marks += of_marks;
+        tokens += used + of_marks;
     }
-    PackForecast::at_limits(requests, tokens, requests_a_minute, tokens_a_minute)
+    PackForecast::at_limits(requests, (tokens, all_marks), requests_a_minute, tokens_a_minute)
 }
 
 #[cfg(test)]

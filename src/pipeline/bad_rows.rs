@@ -28,6 +28,8 @@ pub(super) fn code_of(item: &Item) -> &str {
 #[derive(Default)]
 pub(super) struct BadRows {
     count: u64,
+    /// The number of the last one: a row may have several bad requests, and counts once.
+    last: Option<u64>,
     /// Where the first one is, and why it cannot be sent.
     first: Option<(String, String)>,
     /// The first documents that cannot be read, a line each.
@@ -37,8 +39,11 @@ pub(super) struct BadRows {
 }
 
 impl BadRows {
-    /// Adds a row. False when there are enough of them.
-    pub(super) fn add(&mut self, item: &Item, problem: &Diagnostic) -> bool {
+    /// Adds a request of a row, by the row's number. False when there are enough rows.
+    pub(super) fn add(&mut self, row: u64, item: &Item, problem: &Diagnostic) -> bool {
+        if self.last.replace(row) == Some(row) {
+            return true;
+        }
         self.count += 1;
         self.first.get_or_insert_with(|| (item.place().to_string(), problem.to_string()));
         let code = code_of(item);

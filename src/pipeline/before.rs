@@ -93,6 +93,6 @@ fn hold_to_rules(
         false => (kept::CODES_WITHOUT_SOURCE, HeldScope::WithoutPlace),
     };
     let turned = journal.hold_to((codes, scope), |kept| rules.verdict(kept, None))?;
-    reporter.tell(RunNews::Revalidated { failed: turned.failed, ok: turned.ok });
+    reporter.tell(RunNews::Revalidated { failed: turned.failed, ok: turned.ok, warned: turned.warned });
     Ok(())
 }

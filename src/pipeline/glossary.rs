@@ -1,15 +1,17 @@
 //! The files of `[glossary]`: read once, when the job is opened, like any input.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::error::PipelineError;
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::encoding::of_mark;
 use crate::job::Job;
 use crate::job::languages::Languages;
-use crate::read::{InputSpec, Projection, Source};
+use crate::read::{InputSpec, Projection, ReadError, Source};
 use crate::render::glossary::{Glossary, Term};
 use crate::row::{Item, Place};
 
@@ -55,7 +57,7 @@ impl File<'_> {
             let help = "give a file: standard input is for the rows";
             return Err(Diagnostic::new("a glossary cannot be read from standard input").help(help).into());
         }
-        let source = Source::open(InputSpec::new([&path], ""))?;
+        let source = Source::open(InputSpec::new([&path], "")).map_err(|error| self.explained(error))?;
         if source.reads(output).is_some() {
             return Err(PipelineError::OutputIsInput { output: output.to_owned(), input: path });
         }
@@ -65,14 +67,34 @@ impl File<'_> {
         }
         let mut entries = Entries::default();
         for item in source.rows(Projection::Fields)? {
-            match item? {
+            match item.map_err(|error| self.explained(error))? {
                 Item::Row(row) => entries.add(self.entry(&row.fields, &row.place)?, row.place)?,
                 Item::Bad(bad) => {
-                    return Err(Diagnostic::new(format!("{}: {}", bad.place, bad.reason)).into());
+                    let problem = Diagnostic::new(format!("{}: {}", bad.place, bad.reason));
+                    return Err(self.not_utf8().unwrap_or(problem).into());
                 }
             }
         }
         Ok(entries.terms)
+    }
+
+    /// The error, or that the file is not UTF-8: `encoding` under [input], which the reader advises, is that of the rows.
+    fn explained(self, error: ReadError) -> PipelineError {
+        self.not_utf8().map_or_else(|| error.into(), PipelineError::from)
+    }
+
+    /// What is wrong with a text file that is not UTF-8.
+    fn not_utf8(self) -> Option<Diagnostic> {
+        let is_text = |ending: &OsStr| ["csv", "tsv", "jsonl"].iter().any(|known| ending == *known);
+        let bytes =
+            self.path.extension().filter(|ending| is_text(ending)).and(std::fs::read(self.path).ok())?;
+        let valid = std::str::from_utf8(&bytes).err().filter(|_| of_mark(&bytes).is_none())?.valid_up_to();
+        let line = bytes[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let message = format!("{}:{line}: the glossary is not UTF-8", self.path.display());
+        Some(
+            Diagnostic::new(message)
+                .help("save the file as UTF-8, for example as \"CSV UTF-8\" in a spreadsheet program"),
+        )
     }
 
     fn entry(self, fields: &Map<String, Value>, place: &Place) -> Result<Term, Diagnostic> {

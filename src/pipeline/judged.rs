@@ -64,7 +64,7 @@ pub(super) fn planned(
     if let Some(unjudged) = unjudged
         && let Some(turned) = unjudged.judge(opened, journal, &mut plan)?
     {
-        reporter.tell(RunNews::Revalidated { failed: turned.failed, ok: turned.ok });
+        reporter.tell(RunNews::Revalidated { failed: turned.failed, ok: turned.ok, warned: turned.warned });
     }
     Ok(plan)
 }

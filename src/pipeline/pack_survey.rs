@@ -61,14 +61,22 @@ pub struct PackingEffect {
 }
 
 impl PackingEffect {
-    /// What is likely where each shared token is sent once for each request.
+    /// What is likely where each shared token is sent once for each request, and each text has a mark in the prompt and in the
+    /// answer.
     pub fn applied_to(&self, likely: Likely) -> Likely {
-        let saved = (self.alone.tokens - self.packed.tokens).clamp(0.0, likely.prompt_tokens);
-        let share = 1.0 - saved / likely.prompt_tokens.max(1.0);
+        let marks = self.packed.marks / 2.0;
+        let more = (self.packed.tokens - marks - self.alone.tokens).max(-likely.prompt_tokens);
+        let prompt = 1.0 + more / likely.prompt_tokens.max(1.0);
+        let answer = 1.0 + marks / likely.completion_tokens.max(1.0);
+        let most = likely.most_completion_tokens + marks;
         Likely {
-            prompt_tokens: likely.prompt_tokens * share,
-            prompts: likely.prompts * share,
-            saved_by_cache: likely.saved_by_cache * share,
+            prompt_tokens: likely.prompt_tokens * prompt,
+            completion_tokens: likely.completion_tokens * answer,
+            most_completion_tokens: most,
+            prompts: likely.prompts * prompt,
+            saved_by_cache: likely.saved_by_cache * prompt,
+            answers: likely.answers * answer,
+            most: likely.most + likely.prompts * (prompt - 1.0).max(0.0) + likely.answers * (answer - 1.0),
             ..likely
         }
     }
@@ -114,12 +122,13 @@ impl PackSurvey {
         let of = |settings| {
             let packs = several.iter().map(|(requests, size)| {
                 let packs = forecast(std::iter::repeat_n(*size, *requests), settings, a_minute, tokens);
-                (packs.requests as f64, packs.tokens)
+                (packs.requests as f64, packs.tokens, packs.marks)
             });
-            let (requests, sum) = packs
-                .chain(alone.iter().copied())
-                .fold((0.0, 0.0), |(requests, tokens), (more, others)| (requests + more, tokens + others));
-            PackForecast::at_limits(requests.round() as u64, sum, a_minute, tokens)
+            let alone = alone.iter().map(|(requests, tokens)| (*requests, *tokens, 0.0));
+            let (requests, sum, marks) = packs
+                .chain(alone)
+                .fold((0.0, 0.0, 0.0), |sum, more| (sum.0 + more.0, sum.1 + more.1, sum.2 + more.2));
+            PackForecast::at_limits(requests.round() as u64, (sum, marks), a_minute, tokens)
         };
         Some(PackingEffect { alone: of(None), packed: of(Some(&settings)) })
     }

@@ -8,7 +8,7 @@ use super::cost_estimate::CostEstimate;
 use super::document_files::DocumentFiles;
 use super::pack_survey::{self, PackSurvey};
 use super::prefetch::Prefetch;
-use super::requests::places_of;
+use super::requests::row_at;
 use super::row_requests::RowRequests;
 use super::scan::{Depth, RequestPlace, Scan, Scanned};
 use super::sheet_fit;
@@ -25,7 +25,7 @@ use crate::outcome::Status;
 use crate::packs::{PackKey, RowSize};
 use crate::read::Stamp;
 use crate::request::{ChatRequest, Estimate};
-use crate::row::{BadRow, Column, Item};
+use crate::row::{BadRow, Column, Item, RowId};
 
 /// The result of the first pass.
 #[derive(Debug)]
@@ -196,7 +196,7 @@ pub fn plan(
             _ if found == Fit::Kept => {}
             Ok(request) => plan.estimate(&request, looked),
             Err(_) if input.skip_bad_rows || purpose.is_to_look() => {}
-            Err(problem) if bad.add(&item, &problem) => {}
+            Err(problem) if bad.add(place.row, &item, &problem) => {}
             Err(_) => break,
         }
     }
@@ -364,10 +364,14 @@ fn explain(opened: &Opened, error: MatchError) -> PipelineError {
     match error {
         MatchError::Journal(error) => error.into(),
         MatchError::Duplicate(DuplicateId { id, first, second }) => {
-            let places = places_of(opened, &[first, second].into());
-            let place =
-                |position| places.get(&position).cloned().unwrap_or_else(|| format!("row {}", position + 1));
-            PipelineError::DuplicateId { id, first: place(first), second: place(second) }
+            // The journal knows a request by an id of its own, which begins with that of its row.
+            let rows = [first, second].map(|position| row_at(opened, position));
+            let id = rows[0].as_ref().map_or(id, |(id, _)| id.as_str().to_owned());
+            let place = |row: Option<(RowId, String)>, position: u64| {
+                row.map_or_else(|| format!("row {}", position + 1), |(_, place)| place)
+            };
+            let [one, other] = rows;
+            PipelineError::DuplicateId { id, first: place(one, first), second: place(other, second) }
         }
     }
 }

@@ -21,7 +21,7 @@ pub enum RunNews<'a> {
     /// So many answers of the journal are a simulator's, and the service asked now is none: they are dropped.
     Rehearsed(u64),
     /// The rules for answers have changed: so many kept answers failed by them, and so many rows that had failed fit them.
-    Revalidated { failed: u64, ok: u64 },
+    Revalidated { failed: u64, ok: u64, warned: u64 },
     /// The input is planned; anew, when it has changed.
     Planned(&'a Plan),
     /// The run has this number in the journal from now on.

@@ -7,7 +7,7 @@ use super::{Opened, PipelineError};
 use crate::diagnostic::Diagnostic;
 use crate::read::Projection;
 use crate::request::{ChatRequest, Fingerprint};
-use crate::row::RowId;
+use crate::row::{Row, RowId};
 
 /// A request as the job makes it.
 pub struct MadeRequest {
@@ -45,10 +45,7 @@ pub fn requests(
             let place = place_of(&scanned)?;
             let RequestPlace { row, position } = scanned.place;
             let (whole, number) = (scanned.whole.as_ref(), scanned.part.number);
-            let row_id = match whole {
-                Some(whole) => whole.row.id.clone(),
-                None => scanned.item.as_ref().and_then(|item| item.row()?.id.clone()),
-            };
+            let row_id = row_of(&scanned).and_then(|row| row.id.clone());
             let combination = whole.map_or(0, |whole| whole.combination(number));
             let piece = whole.and_then(|whole| whole.piece(number));
             let fingerprint = key.fingerprint;
@@ -104,6 +101,42 @@ pub fn request_of_row(opened: &Opened, number: u64) -> Result<Option<RequestOfRo
         }
     }
     Ok(None)
+}
+
+/// Whether the first row with this identifier asks nothing; false if there is none.
+///
+/// # Errors
+///
+/// When the input cannot be read.
+pub fn is_silent(opened: &Opened, id: &str) -> Result<bool, PipelineError> {
+    if opened.requester().asks_once() {
+        return Ok(false);
+    }
+    for scanned in Scan::of_requests(opened, opened.wanted_by_requests())? {
+        let scanned = scanned?;
+        if row_of(&scanned).and_then(|row| row.id.as_ref()).is_some_and(|known| known.as_str() == id) {
+            return Ok(scanned.part.count == 0);
+        }
+    }
+    Ok(false)
+}
+
+/// The row of a request, as it is in the input.
+fn row_of(scanned: &Scanned) -> Option<&Row> {
+    match &scanned.whole {
+        Some(whole) => Some(&whole.row),
+        None => scanned.item.as_ref()?.row(),
+    }
+}
+
+/// The identifier and the place of the row whose request is at a position, as the input has them; `None` if it cannot be
+/// read again.
+pub(super) fn row_at(opened: &Opened, position: u64) -> Option<(RowId, String)> {
+    let scanned = Scan::of_requests(opened, opened.wanted_by_requests()).ok()?.map_while(Result::ok);
+    let mut asked = scanned.filter(|scanned| scanned.part.count > 0);
+    let found = asked.find(|scanned| scanned.place.position == position)?;
+    let row = row_of(&found)?;
+    Some((row.id.clone()?, row.place.to_string()))
 }
 
 /// The numbers of the rows whose requests are at some positions, from 0.

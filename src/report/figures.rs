@@ -73,6 +73,8 @@ pub struct Figures {
     pub(super) longest: Vec<AnswerFigures>,
     /// Failed rows by what failed them, each kind with the name of its first row.
     pub(super) failed: MessageGroups<String>,
+    /// Warnings about answers that are kept, in the same manner.
+    pub(super) warnings: MessageGroups<String>,
     pub(super) faults: MessageGroups<Option<u16>>,
     pub(super) throttled: u64,
     pub(super) causes: Vec<(String, f64)>,
@@ -151,6 +153,12 @@ impl Figures {
             }
             _ => self.failed.add(row.code, row.message, example),
         }
+    }
+
+    /// Adds a warning about an answer that is kept.
+    pub fn warning(&mut self, row: &FailedRow<'_>) {
+        let noun = self.noun;
+        self.warnings.add_as(String::new(), row.code, row.message, || row_name(noun, row.position, row.id));
     }
 
     /// Adds what held a run back in a minute.

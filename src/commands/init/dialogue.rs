@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, Write};
 
-use super::listed::Listed;
+use super::listed::ListedNames;
 use crate::commands::failure::Failure;
 use crate::text::printable;
 use crate::watch::fitted;
@@ -37,7 +37,7 @@ impl Dialogue<'_> {
         question: &str,
         default: &str,
         mut given: Option<&str>,
-        read: impl Fn(&str) -> Vec<Listed>,
+        read: impl Fn(&str) -> Vec<ListedNames>,
     ) -> Result<Option<Vec<String>>, Failure> {
         loop {
             let answer = match given.take() {
@@ -58,18 +58,18 @@ impl Dialogue<'_> {
     /// The names of a list, and what was given instead of those that are unknown.
     fn repaired(
         &mut self,
-        mut listed: VecDeque<Listed>,
-        read: &impl Fn(&str) -> Vec<Listed>,
+        mut listed: VecDeque<ListedNames>,
+        read: &impl Fn(&str) -> Vec<ListedNames>,
     ) -> Result<Option<Vec<String>>, Failure> {
         let mut names = Vec::new();
         while let Some(next) = listed.pop_front() {
             let unknown = match next {
-                Listed::Known(name) if names.contains(&name) => continue,
-                Listed::Known(name) => {
+                ListedNames::Known(name) if names.contains(&name) => continue,
+                ListedNames::Known(name) => {
                     names.push(name);
                     continue;
                 }
-                Listed::Unknown(unknown) => unknown,
+                ListedNames::Unknown(unknown) => unknown,
             };
             self.say(&unknown.problem.to_string())?;
             let default = unknown.meant.as_deref().unwrap_or("leave it out");

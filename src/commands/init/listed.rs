@@ -6,7 +6,7 @@ use crate::job::languages::Languages;
 
 /// A name of a list.
 #[derive(Debug)]
-pub(super) enum Listed {
+pub(super) enum ListedNames {
     /// One that is known, as it is written in the job.
     Known(String),
     /// One that is not.
@@ -24,12 +24,12 @@ pub(super) struct UnknownName {
 }
 
 /// The languages that a text names.
-pub(super) fn languages(known: &Languages, model: &str, text: &str) -> Vec<Listed> {
+pub(super) fn languages(known: &Languages, model: &str, text: &str) -> Vec<ListedNames> {
     let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
     let listed = names.map(|name| match known.fault(model, name) {
-        None => {
-            Listed::Known(known.find(name).map_or_else(|| name.to_owned(), |language| language.name.clone()))
-        }
+        None => ListedNames::Known(
+            known.find(name).map_or_else(|| name.to_owned(), |language| language.name.clone()),
+        ),
         Some((message, help)) => {
             let problem = Diagnostic::new(message);
             let problem = match help {
@@ -37,14 +37,14 @@ pub(super) fn languages(known: &Languages, model: &str, text: &str) -> Vec<Liste
                 None => problem,
             };
             let meant = known.meant(name).map(|language| language.name.clone());
-            Listed::Unknown(UnknownName { name: name.to_owned(), problem, meant })
+            ListedNames::Unknown(UnknownName { name: name.to_owned(), problem, meant })
         }
     });
     listed.collect()
 }
 
 /// The columns that a text names; a column's own name may have commas in it.
-pub(super) fn columns(known: &[&str], text: &str) -> Vec<Listed> {
+pub(super) fn columns(known: &[&str], text: &str) -> Vec<ListedNames> {
     let parts: Vec<&str> = text.split(',').collect();
     let (mut listed, mut at) = (Vec::new(), 0);
     while at < parts.len() {
@@ -54,12 +54,12 @@ pub(super) fn columns(known: &[&str], text: &str) -> Vec<Listed> {
         let name = parts[at].trim();
         match found {
             Some((end, column)) => {
-                listed.push(Listed::Known(column.to_owned()));
+                listed.push(ListedNames::Known(column.to_owned()));
                 at = end;
                 continue;
             }
             None if name.is_empty() => {}
-            None => listed.push(Listed::Unknown(unknown_column(known, name))),
+            None => listed.push(ListedNames::Unknown(unknown_column(known, name))),
         }
         at += 1;
     }
@@ -87,13 +87,13 @@ fn unknown_column(known: &[&str], name: &str) -> UnknownName {
 /// # Errors
 ///
 /// All that are not known; no name, for which `such` is an example.
-pub(super) fn settled(listed: Vec<Listed>, such: &str) -> Result<Vec<String>, Failure> {
+pub(super) fn settled(listed: Vec<ListedNames>, such: &str) -> Result<Vec<String>, Failure> {
     let (mut names, mut problems) = (Vec::new(), Vec::new());
     for name in listed {
         match name {
-            Listed::Known(name) if names.contains(&name) => {}
-            Listed::Known(name) => names.push(name),
-            Listed::Unknown(unknown) => problems.push(unknown.problem.to_string()),
+            ListedNames::Known(name) if names.contains(&name) => {}
+            ListedNames::Known(name) => names.push(name),
+            ListedNames::Unknown(unknown) => problems.push(unknown.problem.to_string()),
         }
     }
     match (problems.is_empty(), names.is_empty()) {

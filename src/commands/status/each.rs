@@ -48,6 +48,8 @@ struct RequestReport {
     total_tokens: Option<u64>,
     error_code: Option<String>,
     error: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl RequestReport {
@@ -72,7 +74,14 @@ impl RequestReport {
             total_tokens: usage.and_then(|usage| usage.total_tokens),
             error_code: result.error_code,
             error: result.error,
+            warnings: result.warnings,
         }
+    }
+
+    /// The line of the request, and one for each warning about its answer.
+    fn lines(&self) -> Vec<String> {
+        let warnings = self.warnings.iter().map(|text| format!("    warning: {}", short(text, 200)));
+        [self.line()].into_iter().chain(warnings).collect()
     }
 
     fn line(&self) -> String {
@@ -161,8 +170,8 @@ fn say(report: &EachReport<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let sent = counted(u64::from(report.attempts), "request");
     let line = format!("row {}: {} · {sent}{cost}", report.row, report.status);
     writeln!(out, "{}", printable(&line))?;
-    for one in &report.each {
-        writeln!(out, "{}", printable(&one.line()))?;
+    for line in report.each.iter().flat_map(RequestReport::lines) {
+        writeln!(out, "{}", printable(&line))?;
     }
     Ok(())
 }

@@ -43,6 +43,8 @@ struct PieceReport {
     total_tokens: Option<u64>,
     error_code: Option<String>,
     error: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl PieceReport {
@@ -58,12 +60,19 @@ impl PieceReport {
             total_tokens: usage.and_then(|usage| usage.total_tokens),
             error_code: result.error_code,
             error: result.error,
+            warnings: result.warnings,
         }
     }
 
     fn of_merge(row: &str, result: RowResult) -> Self {
         let entry = PieceEntry { position: 0, part: EntryPart::WHOLE };
         Self { row: format!("{row}#merge"), piece: None, position: None, ..Self::of(row, entry, result) }
+    }
+
+    /// The line of the piece, and one for each warning about its answer.
+    fn lines(&self) -> Vec<String> {
+        let warnings = self.warnings.iter().map(|text| format!("    warning: {}", short(text, 200)));
+        [self.line()].into_iter().chain(warnings).collect()
     }
 
     fn line(&self) -> String {
@@ -118,11 +127,8 @@ pub(super) fn tell(
     let requests = counted(u64::from(report.attempts), "request");
     let line = format!("row {row}: {} · {} · {requests}{cost}", report.status, counted(all, "piece"));
     writeln!(out, "{}", printable(&line))?;
-    for piece in &report.pieces {
-        writeln!(out, "{}", printable(&piece.line()))?;
-    }
-    if let Some(merge) = &report.merge {
-        writeln!(out, "{}", printable(&merge.line()))?;
+    for line in report.pieces.iter().chain(&report.merge).flat_map(PieceReport::lines) {
+        writeln!(out, "{}", printable(&line))?;
     }
     let rest = all.saturating_sub(report.pieces.len() as u64);
     if rest > 0 {

@@ -21,7 +21,7 @@ use crate::job::units::shown;
 use crate::journal::reader::Reader;
 use crate::outcome::{Answer, RowResult, Status};
 use crate::pipeline::Opened;
-use crate::pipeline::requests::{RequestOfRow, request_of_row, requests};
+use crate::pipeline::requests::{RequestOfRow, is_silent, request_of_row, requests};
 use crate::request::Fingerprint;
 use crate::text::{count, counted, money, printable, short};
 
@@ -79,7 +79,10 @@ pub(super) fn show(
         }
     }
     let position = match has_ids {
-        true => reader.position_of(row)?,
+        true => match reader.position_of(row)? {
+            None if asks_nothing(&job, row) => return say_skipped(row, as_json, out),
+            found => found,
+        },
         false => match by_number(&job, row)? {
             Some(RequestOfRow::Nothing) => return say_skipped(row, as_json, out),
             Some(RequestOfRow::At(position)) => Some(position),
@@ -131,6 +134,11 @@ fn by_number(job: &Job, row: &str) -> Result<Option<RequestOfRow>, Failure> {
         Ok(opened) => Ok(request_of_row(&opened, number)?),
         Err(_) => Ok(Some(RequestOfRow::At(number))),
     }
+}
+
+/// Whether the input has a row of this id that asks nothing.
+fn asks_nothing(job: &Job, id: &str) -> bool {
+    Opened::again(job.clone()).is_ok_and(|opened| is_silent(&opened, id).unwrap_or(false))
 }
 
 /// Says that nothing is asked of a row.
@@ -283,7 +291,7 @@ fn in_a_line(step: &Step) -> String {
         Asks::Merge => format!("the answer to a group of parts: {answer}"),
         Asks::Alone => {
             let reason = step.results.last().map_or("it was not one for one", String::as_str);
-            format!("a pack of rows, whose answer was not used: {reason}")
+            format!("a pack of texts, whose answer was not used: {reason}")
         }
     }
 }

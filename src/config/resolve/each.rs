@@ -1,6 +1,6 @@
 //! `[each]`: the values for each of which a row is asked.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::config::layers::Layers;
 use crate::config::one_or_many::OneOrMany;
@@ -92,10 +92,17 @@ fn languages(job: &Job, each: &Each) -> Result<(), Diagnostic> {
         }
         let inner = text.source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
         let Some(name) = inner.and_then(|inner| inner.trim().strip_prefix("each.")) else { continue };
+        let mut seen: HashMap<String, &str> = HashMap::new();
         for value in each.values_of(name).iter().filter(|value| value.source != "auto") {
+            let whole = Some(0..value.source.len());
             if let Some((message, help)) = languages.fault(model, &value.source) {
-                let problem = value.problem(Some(0..value.source.len()), message);
+                let problem = value.problem(whole, message);
                 return Err(help.into_iter().fold(problem, Diagnostic::help));
+            }
+            if let Some(first) = seen.insert(languages.code_of(&value.source), &value.source) {
+                let message = format!("`{first}` and `{}` are the same language for {model}", value.source);
+                let help = "remove one of them: each row would be translated twice";
+                return Err(value.problem(whole, message).help(help));
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::encoding::is_known;
 use crate::format::{ENDINGS, Format};
 use crate::job::documents::DocumentSettings;
+use crate::job::input_format::InputFormat;
 use crate::job::sheet_choice::SheetChoice;
 use crate::job::{InputSettings, Output, TemplateText};
 
@@ -30,6 +31,13 @@ pub fn input(mut section: InputSection, layers: &Layers) -> Result<InputSettings
     }
     let delimiter = delimiter("input.delimiter", section.delimiter.take(), layers)?;
     let documents = documents(&mut section, layers)?;
+    let sheet = sheet(section.sheet.take(), layers)?;
+    if sheet.is_some()
+        && let Some(format) = only_format(&paths, section.format)
+    {
+        let message = format!("`sheet` names a sheet of a spreadsheet (.xlsx), and the input is {format}");
+        return Err(layers.problem("input.sheet", message).help("remove `sheet`"));
+    }
     let max_record_bytes = bytes("input.max_record", section.max_record.as_ref(), layers)?;
     Ok(InputSettings {
         paths,
@@ -38,7 +46,7 @@ pub fn input(mut section: InputSection, layers: &Layers) -> Result<InputSettings
         share_duplicates: section.duplicates == Some(Duplicates::Share),
         skip_bad_rows: section.on_bad_row == Some(OnBadRow::Skip),
         skip_blank: section.on_blank != Some(OnBlank::Send),
-        sheet: sheet(section.sheet.take(), layers)?,
+        sheet,
         delimiter,
         max_record_bytes: max_record_bytes.unwrap_or(16 * 1024 * 1024),
         max_expanded_bytes: bytes("input.max_expanded", section.max_expanded.as_ref(), layers)?,
@@ -78,6 +86,15 @@ fn documents(section: &mut InputSection, layers: &Layers) -> Result<DocumentSett
             .unwrap_or(default.max_bytes),
         timeout,
     })
+}
+
+/// The format of all files, or of the first, if none of them can be a spreadsheet by the job or by its ending.
+fn only_format(paths: &[String], declared: Option<InputFormat>) -> Option<String> {
+    let of_ending = |path: &String| Format::of_path(path).map(InputFormat::Table);
+    let formats: Option<Vec<InputFormat>> =
+        paths.iter().map(|path| declared.or_else(|| of_ending(path))).collect();
+    let formats = formats.filter(|formats| !formats.contains(&InputFormat::Table(Format::Xlsx)))?;
+    formats.first().map(InputFormat::to_string)
 }
 
 /// The sheet of a spreadsheet, if one is named.

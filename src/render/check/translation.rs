@@ -88,9 +88,11 @@ pub(super) fn glossary(job: &Job, model: &str, facts: &ModelInfo) -> Result<(), 
         _ => return Ok(()),
     };
     if facts.languages.is_none() {
-        let who = match model {
-            "" => "no model is set".to_owned(),
-            model => format!("{model} is not one"),
+        let who = match (model, &facts.unavailable) {
+            ("", _) => "no model is set".to_owned(),
+            // As a misspelt translator, with the name that was probably meant.
+            (_, Some(reason)) => reason.to_string(),
+            (model, None) => format!("{model} is not one"),
         };
         return Err(Violation::with_message(at, format!("a glossary needs a translation model, and {who}"))
             .help("use qwen-mt-plus, or put the terms into the prompt"));

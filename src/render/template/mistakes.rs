@@ -6,6 +6,7 @@ use std::time::Duration;
 use minijinja::{Error, ErrorKind};
 use serde_json::Value;
 
+use super::tags::OWN;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::TemplateText;
 use crate::job::units::shown;
@@ -134,7 +135,9 @@ pub(super) fn is_like_a_name(text: &str) -> bool {
 
 /// The help for a name that is not a column.
 pub(super) fn help_for(name: &str, known: &[&str]) -> String {
-    let columns = match known {
+    // Some of the names are the program's own, and no columns.
+    let columns: Vec<&str> = known.iter().copied().filter(|name| !OWN.contains(name)).collect();
+    let columns = match columns.as_slice() {
         [] => "the input has no columns".to_owned(),
         known => format!("the columns are {}", known.join(", ")),
     };

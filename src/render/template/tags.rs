@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::blank::is_blank;
+use crate::row::{EACH, PIECE};
 
 /// The name under which a template sees the whole row.
 pub(super) const WHOLE_ROW: &str = "row";
+
+/// Names that belong to the program: a column of that name is written `row["each"]`.
+pub(super) const OWN: [&str; 3] = [WHOLE_ROW, EACH, PIECE];
 
 /// A tag: `{{ … }}` or `{% … %}`.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,8 +57,7 @@ fn variable(source: &str, from: usize, is_column: &dyn Fn(&str) -> bool) -> Tag 
     Tag { inside: from..closing(source, behind, b"}}"), column, is_variable: true }
 }
 
-/// The possible names of a column in the tag whose inside begins at `from`: all of it, or the part before a filter. The
-/// longest comes first.
+/// The names that a column in a tag may have: all of the inside, or what is before a filter. The longest comes first.
 pub(super) fn heads(source: &str, from: usize) -> impl Iterator<Item = Range<usize>> + '_ {
     let sign = |byte: Option<u8>| matches!(byte, Some(b'-' | b'+'));
     let begin = if sign(source.as_bytes().get(from).copied()) { from + 1 } else { from };

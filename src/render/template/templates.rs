@@ -9,7 +9,7 @@ use super::guard::DEEP_STACK;
 use super::mistakes::{help_for, is_like_a_name, occurrence};
 use super::prober::{Briefing, Prober};
 use super::reading::{Reading, TemplateSource};
-use super::tags::{self, KeyUse, WHOLE_ROW, keys};
+use super::tags::{self, KeyUse, OWN, WHOLE_ROW, keys};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::job::TemplateText;
 use crate::job::each::{Each, EachName};
@@ -17,9 +17,6 @@ use crate::row::{Column, EACH, PIECE};
 
 /// The maximum result of one template, in bytes, unless longer records are read.
 pub(super) const RENDERED_BYTES: u64 = 16 * 1024 * 1024;
-
-/// Names that belong to the program: a column of that name is written `row["each"]`.
-pub(super) const OWN: [&str; 3] = [WHOLE_ROW, EACH, PIECE];
 
 /// The memory limit of a rendering, apart from some copies of the longest record.
 const MEMORY: u64 = 256 << 20;

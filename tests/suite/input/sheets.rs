@@ -45,6 +45,15 @@ fn catalogue_rows() -> [Value; 3] {
 }
 
 #[test]
+fn a_sheet_of_an_input_that_is_no_spreadsheet_is_refused() {
+    let scene = scene(&[catalogue()], "out.jsonl", "input.sheet = \"Products\"\n");
+    scene.write("in.csv", "id,text\n1,x\n");
+    let refused = scene.run(&["run", "job.toml", "--input", "in.csv"]).expect_code(1);
+    refused.says("`sheet` names a sheet of a spreadsheet (.xlsx), and the input is csv").says("job.toml:");
+    scene.run(&["run", "job.toml"]).expect_code(0);
+}
+
+#[test]
 fn a_workbook_is_read_with_the_types_of_its_cells() {
     for output in ["out.jsonl", "out.parquet"] {
         let scene = scene(&[catalogue()], output, INPUTS);

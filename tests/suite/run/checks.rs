@@ -221,7 +221,7 @@ fn checks_that_are_added_later_judge_the_answers_there_are_and_taken_away_they_g
     assert_eq!((&rows[0]["response"], &rows[1]["status"]), (&Value::Null, &"ok".into()));
 
     let (finished, rows) = run_again(&mut scene, &format!("{PLACEHOLDERS}answer.on_check = \"flag\"\n"));
-    finished.expect_code(0).says("1 row that had failed now satisfy them");
+    finished.expect_code(0).says("1 row that had failed is now kept with a warning");
     assert_eq!(
         (&rows[0]["response"], &rows[0]["warnings"]),
         (&answer, &json!(["placeholders: `{name}` is missing"]))

@@ -290,7 +290,7 @@ fn mistakes_are_named_before_anything_is_sent() {
         ("output.layout = \"long\"\n", "the job has none"),
         (
             "each.lang = [\"a\", \"b\"]\neach.column = [\"title\", \"body\"]\noutput.wide = \"{{ lang }}\"\n",
-            "two columns named `a`",
+            "it does not use `column` of [each]; add {{ column }}",
         ),
         ("each.lang = [\"a\"]\neach.column = [\"title\"]\noutput.wide = \"{{ column }}\"\n", "`title`"),
         (
@@ -305,6 +305,129 @@ fn mistakes_are_named_before_anything_is_sent() {
     job(&scene, "in.csv", "out.csv", &format!("{LANGUAGES}output.layout = \"long\"\n"));
     run(&scene, &[]).says("two columns named `lang`").says("[each]");
     assert_eq!(scene.witness_count(), 0);
+}
+
+#[test]
+fn wide_says_which_name_it_leaves_out_and_knows_each_as_other_templates_do() {
+    let scene = scene("");
+    rows(&scene, 1);
+    job(&scene, "in.jsonl", "out.jsonl", &format!("{LANGUAGES}output.wide = \"{{{{ column }}}}\"\n"));
+    let refused = run(&scene, &[]).expect_code(1);
+    refused.says("job.toml:10:").says("it does not use `lang` of [each]; add {{ lang }}");
+    let wide = "output.wide = \"{{ each.column }} ({{ each.lang }})\"\n";
+    job(&scene, "in.jsonl", "out.jsonl", &format!("{LANGUAGES}{wide}"));
+    run(&scene, &[]).expect_code(0);
+    assert!(is_to(&scene.output()[0]["body (French)"], "Into French: Body 0."));
+}
+
+#[test]
+fn a_misspelt_column_lists_the_columns_and_no_name_of_the_program() {
+    let scene = scene("");
+    rows(&scene, 1);
+    job(&scene, "in.jsonl", "out.jsonl", LANGUAGES);
+    let file = scene.read("job.toml").replace("Into {{ each.lang }}:", "{{ headline }} {{ each.lang }}:");
+    scene.write("job.toml", file);
+    let refused = run(&scene, &[]).expect_code(1);
+    assert!(refused.says("the columns are id, title, body\n").stderr.contains("headline"));
+}
+
+#[test]
+fn two_rows_of_one_id_are_named_by_that_id_and_a_bad_row_counts_once() {
+    let scene = scene("");
+    scene.write("in.csv", "id,title,body\n1,T,B\n2,U,C\n1,V,D\n");
+    job(&scene, "in.csv", "out.csv", &format!("{LANGUAGES}input.id = \"id\"\n"));
+    run(&scene, &[]).expect_code(1).says("the id `1` names two rows: in.csv:2 and in.csv:4\n");
+    scene.write(
+        "in.jsonl",
+        "{\"id\":1,\"title\":\"T\",\"body\":\"B\"}\nnonsense\n{\"id\":3,\"title\":\"T\"}\n",
+    );
+    job(&scene, "in.jsonl", "out.jsonl", LANGUAGES);
+    run(&scene, &[]).expect_code(1).says("one more row is bad");
+    assert_eq!(scene.witness_count(), 0);
+}
+
+#[test]
+fn a_row_without_text_has_a_status_of_its_own() {
+    let scene = scene("");
+    scene.write("in.csv", "id,title,body\n1,T,B\n2,, \n");
+    let with_ids = format!("{LANGUAGES}input.id = \"id\"\n");
+    job(&scene, "in.csv", "out.csv", &with_ids);
+    run(&scene, &[]).expect_code(0).says("1 skipped");
+    let status = |row: &str| scene.run(&["status", "job.toml", "--row", row]);
+    assert_eq!(status("2").expect_code(0).stdout, "row 2: skipped: it has no text, so nothing is asked\n");
+    status("3").expect_code(1).says("the journal has no row `3`");
+    assert!(status("1").expect_code(0).stdout.contains("row 1: ok"));
+    // The same without [each].
+    let alone = with_ids.replace(LANGUAGES, "");
+    job(&scene, "in.csv", "alone.csv", &alone);
+    let file = scene.read("job.toml").replace("Into {{ each.lang }}: {{ row[each.column] }}", "{{ title }}");
+    scene.write("job.toml", file);
+    run(&scene, &[]).expect_code(0).says("1 skipped");
+    assert!(status("2").expect_code(0).stdout.contains("row 2: skipped"));
+}
+
+/// A job of the translation model for two languages, over the columns of `in.jsonl`.
+fn translation(scene: &Scene, languages: &str, more: &str) {
+    let options =
+        "request.translation_options = { source_lang = \"auto\", target_lang = \"{{ each.lang }}\" }\n";
+    job(scene, "in.jsonl", "out.jsonl", &format!("each.lang = {languages}\n{options}{more}"));
+    let file = scene
+        .read("job.toml")
+        .replace("qwen-plus", "qwen-mt-plus")
+        .replace("Into {{ each.lang }}: {{ row[each.column] }}", "{{ title }}");
+    scene.write("job.toml", file);
+}
+
+#[test]
+fn a_language_given_twice_is_refused_under_both_of_its_names() {
+    let scene = scene("");
+    rows(&scene, 1);
+    for (languages, place) in
+        [("[\"French\", \"de\", \"fr\"]", "job.toml:8:31"), ("[\"fr\", \"french\"]", "job.toml:8:21")]
+    {
+        translation(&scene, languages, "");
+        run(&scene, &[]).expect_code(1).says("are the same language for qwen-mt-plus").says(place);
+    }
+    translation(&scene, "[\"French\", \"fr\"]", "");
+    run(&scene, &[]).expect_code(1).says("`French` and `fr` are the same language");
+    assert_eq!(scene.witness_count(), 0);
+}
+
+#[test]
+fn answers_that_are_flagged_show_their_warnings_in_status_and_report() {
+    let scene = scene("[[fault]]\naction = \"eat_placeholders\"\n");
+    scene.write(
+        "in.jsonl",
+        "{\"title\":\"Hello {name}\"}\n{\"title\":\"Hi {you}\"}\n{\"title\":\"Plain words\"}\n",
+    );
+    let checks = "answer.checks = [\"placeholders\"]\nanswer.repair = 0\n";
+    translation(&scene, "[\"French\", \"German\"]", checks);
+    run(&scene, &[]).expect_code(3);
+    translation(&scene, "[\"French\", \"German\"]", &format!("{checks}answer.on_check = \"flag\"\n"));
+    run(&scene, &[]).expect_code(0).says("4 requests that had failed are now kept with a warning");
+    let told = scene.run(&["status", "job.toml", "--row", "1"]).expect_code(0).stdout;
+    assert_eq!(told.matches("    warning: placeholders: `{name}` is missing\n").count(), 2, "{told}");
+    let told = scene.run(&["status", "job.toml", "--row", "1", "--json"]).expect_code(0).stdout;
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["each"][1]["warnings"], json!(["placeholders: `{name}` is missing"]));
+    scene.run(&["report", "job.toml"]).expect_code(0);
+    let page = scene.read("out.jsonl.report.html");
+    assert!(
+        page.contains("<h2>Warnings</h2>") && page.contains("<td class=\"n\">4</td><td><code>placeholders"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_glossary_that_no_row_uses_is_reported_whatever_each_row_is_asked() {
+    let scene = scene("");
+    rows(&scene, 3);
+    scene.write("terms.csv", "source,target\nZebra,Zèbre\n");
+    translation(&scene, "[\"French\", \"German\"]", "glossary.terms = \"terms.csv\"\npack.rows = 10\n");
+    let words = "no entry of the glossary terms.csv occurs in any row";
+    let previewed = scene.run(&["preview", "job.toml"]).expect_code(0).stdout;
+    assert!(previewed.contains(words), "{previewed}");
+    run(&scene, &[]).expect_code(0).says(words);
 }
 
 #[test]

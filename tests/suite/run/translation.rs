@@ -206,6 +206,18 @@ fn a_mistake_in_a_glossary_is_reported_with_its_file_and_line() {
 }
 
 #[test]
+fn a_glossary_that_is_not_utf8_is_refused_with_its_line_and_what_to_do() {
+    let mut scene = scene(&[["text", "fr"]], "glossary.terms = \"terms.csv\"\n");
+    for (bytes, place) in [
+        (&b"source,target\nbread,pain\ncoffee,caf\xe9\n"[..], "terms.csv:3"),
+        (b"source,target,not\xe9\nbread,pain,x\n", "terms.csv:1"),
+    ] {
+        std::fs::write(scene.path("terms.csv"), bytes).expect("a file");
+        refused(&mut scene, &["job.toml"], &[place, "the glossary is not UTF-8", "save the file as UTF-8"]);
+    }
+}
+
+#[test]
 fn a_glossary_needs_a_model_that_translates_and_a_language() {
     let mut scene = scene(&[["text", "fr"]], "glossary.memory = \"memory.csv\"\n");
     scene.write("memory.csv", "source,target\na,b\n");
@@ -214,6 +226,11 @@ fn a_glossary_needs_a_model_that_translates_and_a_language() {
         &mut scene,
         &other,
         &["job.toml:9:", "a glossary needs a translation model, and qwen-plus is not one"],
+    );
+    refused(
+        &mut scene,
+        &["job.toml", "--model", "qwen-mt-pluss"],
+        &["job.toml:9:", "did you mean `qwen-mt-plus`?"],
     );
     let job = scene.read("job.toml");
     let job: Vec<&str> = job.lines().filter(|line| !line.starts_with("request.")).collect();
