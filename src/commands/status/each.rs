@@ -1,21 +1,20 @@
 //! The combinations of one row, in a job with `[each]`: what each came to. The history of one is that of a row by its own name.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde::Serialize;
 
+use super::request_report::{RequestName, RequestReport};
 use crate::commands::failure::Failure;
 use crate::commands::printout::to_json;
 use crate::exit::Exit;
 use crate::job::Job;
 use crate::job::each::{Combination, Each};
-use crate::job::price::rounded;
 use crate::journal::reader::Reader;
 use crate::outcome::{RowResult, Status};
 use crate::pipeline::Opened;
 use crate::pipeline::requests::{MadeRequest, requests};
-use crate::text::{count, counted, money, printable, short};
+use crate::text::{counted, money, printable};
 
 /// The version of the JSON. It only ever gains fields.
 const VERSION: u32 = 1;
@@ -32,69 +31,17 @@ struct EachReport<'a> {
     each: Vec<RequestReport>,
 }
 
-/// What a request came to.
-#[derive(Debug, Serialize)]
-struct RequestReport {
-    row: String,
-    /// The values of its combination, by name.
-    each: BTreeMap<String, String>,
-    #[serde(skip)]
-    shown: String,
-    piece: Option<u32>,
-    position: Option<u64>,
-    status: &'static str,
-    attempts: Option<u32>,
-    cost: Option<f64>,
-    total_tokens: Option<u64>,
-    error_code: Option<String>,
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
-}
-
-impl RequestReport {
-    fn of(
-        row: &str,
-        (each, one): (&Each, &Combination),
-        made: Option<&MadeRequest>,
-        result: RowResult,
-    ) -> Self {
-        let usage = result.answer.as_ref().and_then(|answer| answer.usage.as_ref());
-        let piece = made.and_then(|made| made.piece);
-        let of_piece = piece.map(|piece| format!("#{piece}")).unwrap_or_default();
-        Self {
-            row: format!("{row}#{}{of_piece}", one.id()),
-            each: each.names().map(str::to_owned).zip(one.values.iter().cloned()).collect(),
-            shown: one.shown(),
-            piece,
-            position: made.map(|made| made.position),
-            status: result.status.as_str(),
-            attempts: result.attempts,
-            cost: result.cost.map(rounded),
-            total_tokens: usage.and_then(|usage| usage.total_tokens),
-            error_code: result.error_code,
-            error: result.error,
-            warnings: result.warnings,
-        }
-    }
-
-    /// The line of the request, and one for each warning about its answer.
-    fn lines(&self) -> Vec<String> {
-        let warnings = self.warnings.iter().map(|text| format!("    warning: {}", short(text, 200)));
-        [self.line()].into_iter().chain(warnings).collect()
-    }
-
-    fn line(&self) -> String {
-        let requests = counted(u64::from(self.attempts.unwrap_or(0)), "request");
-        let tokens = self.total_tokens.map(|tokens| format!(" · {} tokens", count(tokens)));
-        let error = self.error.as_deref().map(|error| format!(": {}", short(error, 200)));
-        let piece = self.piece.map(|piece| format!(", piece {piece}")).unwrap_or_default();
-        let sent = match self.status {
-            "skipped" => ": skipped, nothing to ask".to_owned(),
-            status => format!(" ({}): {status} after {requests}", self.row),
-        };
-        let (tokens, error) = (tokens.unwrap_or_default(), error.unwrap_or_default());
-        format!("  {}{piece}{sent}{tokens}{error}", self.shown)
+/// The name of a request of a combination; `made`: the request, if there is one.
+fn named(row: &str, (each, one): (&Each, &Combination), made: Option<&MadeRequest>) -> RequestName {
+    let piece = made.and_then(|made| made.piece);
+    let of_piece = piece.map(|piece| format!("#{piece}")).unwrap_or_default();
+    let in_words = piece.map(|piece| format!(", piece {piece}")).unwrap_or_default();
+    RequestName {
+        row: format!("{row}#{}{of_piece}", one.id()),
+        shown: format!("{}{in_words}", one.shown()),
+        each: Some(each.names().map(str::to_owned).zip(one.values.iter().cloned()).collect()),
+        piece,
+        position: made.map(|made| made.position),
     }
 }
 
@@ -118,7 +65,7 @@ pub(super) fn tell(
             made.iter().filter(|made| made.combination == number).collect();
         if of_combination.is_empty() {
             let skipped = RowResult { status: Status::Skipped, ..RowResult::default() };
-            reports.push(RequestReport::of(row, (each, combination), None, skipped));
+            reports.push(RequestReport::new(named(row, (each, combination), None), skipped));
         }
         for made in of_combination {
             let stored = results.belonging(made.position)?;
@@ -126,7 +73,7 @@ pub(super) fn tell(
             let result = stored.filter(|(fingerprint, _)| *fingerprint == made.fingerprint);
             let result = result.map(|(_, result)| result).unwrap_or_default();
             statuses.push(result.status);
-            reports.push(RequestReport::of(row, (each, combination), Some(made), result));
+            reports.push(RequestReport::new(named(row, (each, combination), Some(made)), result));
         }
     }
     let report = EachReport {

@@ -5,6 +5,7 @@ mod ended;
 mod job_status;
 mod json;
 mod pieces;
+mod request_report;
 mod row;
 mod screen;
 mod watching;

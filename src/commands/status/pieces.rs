@@ -4,15 +4,14 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::request_report::{RequestName, RequestReport};
 use crate::commands::failure::Failure;
 use crate::commands::printout::to_json;
 use crate::exit::Exit;
-use crate::job::price::rounded;
 use crate::journal::reader::Reader;
 use crate::journal::rows::PieceEntry;
-use crate::note::EntryPart;
-use crate::outcome::{RowResult, Status};
-use crate::text::{count, counted, money, printable, short};
+use crate::outcome::Status;
+use crate::text::{counted, money, printable};
 
 /// The version of the JSON. It only ever gains fields.
 const VERSION: u32 = 1;
@@ -27,61 +26,19 @@ struct PiecesReport<'a> {
     cost: Option<f64>,
     total_tokens: Option<u64>,
     /// The request over the answers to its pieces, in a job that merges them.
-    merge: Option<PieceReport>,
-    pieces: Vec<PieceReport>,
+    merge: Option<RequestReport>,
+    pieces: Vec<RequestReport>,
 }
 
-/// What a piece came to.
-#[derive(Debug, Serialize)]
-struct PieceReport {
-    row: String,
-    piece: Option<u32>,
-    position: Option<u64>,
-    status: &'static str,
-    attempts: Option<u32>,
-    cost: Option<f64>,
-    total_tokens: Option<u64>,
-    error_code: Option<String>,
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
-}
-
-impl PieceReport {
-    fn of(row: &str, entry: PieceEntry, result: RowResult) -> Self {
-        let usage = result.answer.as_ref().and_then(|answer| answer.usage.as_ref());
-        Self {
-            row: format!("{row}#{}", entry.part.number + 1),
-            piece: Some(entry.part.number + 1),
-            position: Some(entry.position),
-            status: result.status.as_str(),
-            attempts: result.attempts,
-            cost: result.cost.map(rounded),
-            total_tokens: usage.and_then(|usage| usage.total_tokens),
-            error_code: result.error_code,
-            error: result.error,
-            warnings: result.warnings,
-        }
-    }
-
-    fn of_merge(row: &str, result: RowResult) -> Self {
-        let entry = PieceEntry { position: 0, part: EntryPart::WHOLE };
-        Self { row: format!("{row}#merge"), piece: None, position: None, ..Self::of(row, entry, result) }
-    }
-
-    /// The line of the piece, and one for each warning about its answer.
-    fn lines(&self) -> Vec<String> {
-        let warnings = self.warnings.iter().map(|text| format!("    warning: {}", short(text, 200)));
-        [self.line()].into_iter().chain(warnings).collect()
-    }
-
-    fn line(&self) -> String {
-        let requests = counted(u64::from(self.attempts.unwrap_or(0)), "request");
-        let tokens = self.total_tokens.map(|tokens| format!(" · {} tokens", count(tokens)));
-        let error = self.error.as_deref().map(|error| format!(": {}", short(error, 200)));
-        let (tokens, error) = (tokens.unwrap_or_default(), error.unwrap_or_default());
-        let name = self.piece.map_or_else(|| "merge".to_owned(), |piece| format!("piece {piece}"));
-        format!("  {name} ({}): {} after {requests}{tokens}{error}", self.row, self.status)
+/// The name of a piece.
+fn named(row: &str, entry: PieceEntry) -> RequestName {
+    let number = entry.part.number + 1;
+    RequestName {
+        row: format!("{row}#{number}"),
+        shown: format!("piece {number}"),
+        piece: Some(number),
+        position: Some(entry.position),
+        each: None,
     }
 }
 
@@ -99,7 +56,7 @@ pub(super) fn tell(
     for entry in entries {
         let result = results.at(entry.position)?.unwrap_or_default();
         statuses.push(result.status);
-        pieces.push(PieceReport::of(row, entry, result));
+        pieces.push(RequestReport::new(named(row, entry), result));
     }
     let merge = reader.entry_of_merge(row)?.map(|entry| reader.result_of(entry)).transpose()?;
     // Of the missing ones the journal has nothing yet.
@@ -108,7 +65,11 @@ pub(super) fn tell(
         Some(merge) if merge.status != Status::Ok => merge.status,
         _ => Status::of_requests(statuses),
     };
-    let merge = merge.map(|result| PieceReport::of_merge(row, result));
+    let merge = merge.map(|result| {
+        let name =
+            RequestName { row: format!("{row}#merge"), shown: "merge".into(), ..RequestName::default() };
+        RequestReport::new(name, result)
+    });
     let report = PiecesReport {
         version: VERSION,
         row,
@@ -127,7 +88,7 @@ pub(super) fn tell(
     let requests = counted(u64::from(report.attempts), "request");
     let line = format!("row {row}: {} · {} · {requests}{cost}", report.status, counted(all, "piece"));
     writeln!(out, "{}", printable(&line))?;
-    for line in report.pieces.iter().chain(&report.merge).flat_map(PieceReport::lines) {
+    for line in report.pieces.iter().chain(&report.merge).flat_map(RequestReport::lines) {
         writeln!(out, "{}", printable(&line))?;
     }
     let rest = all.saturating_sub(report.pieces.len() as u64);

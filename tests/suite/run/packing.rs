@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use fanfold::simulator::{Script, ServerSettings};
 use serde_json::{Value, json};
 
+use crate::support::evidence::MISPACKINGS;
 use crate::support::harness::{Finished, Scene, lines};
 
 const FRENCH: &str = "request.translation_options = { source_lang = \"auto\", target_lang = \"French\" }\n";
@@ -104,21 +105,7 @@ fn packs_are_a_way_of_sending_and_another_size_sends_nothing_again() {
 
 #[test]
 fn whatever_comes_back_each_row_gets_its_own_answer() {
-    for fault in [
-        "drop_mark",
-        "merge_texts",
-        "double_text",
-        "renumber_marks",
-        "reorder_texts",
-        "note_before",
-        "space_mark",
-        "translate_mark",
-        "blank_text",
-        "drop_last",
-        "add_text",
-        "shift_texts",
-        "cut_texts",
-    ] {
+    for fault in MISPACKINGS {
         let texts = texts(60);
         let faults = format!("[[fault]]\nrequests = [3, 4]\naction = \"{fault}\"");
         let mut scene = scene(&texts, "qwen-mt-plus", &faults, "pack.rows = 6\n");

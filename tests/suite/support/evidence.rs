@@ -40,16 +40,8 @@ impl Seen {
     }
 }
 
-/// Faults of the script whose reply is a whole answer all the same, with something missing from its text.
-const MISTRANSLATIONS: [&str; 21] = [
-    "drop_blank_lines",
-    "eat_placeholders",
-    "eat_repeated",
-    "translate_tags",
-    "merge_paragraphs",
-    "untranslated",
-    "echo_instruction",
-    "explain",
+/// Faults of the script that damage the answer to several numbered texts.
+pub const MISPACKINGS: [&str; 13] = [
     "drop_mark",
     "merge_texts",
     "double_text",
@@ -65,10 +57,23 @@ const MISTRANSLATIONS: [&str; 21] = [
     "cut_texts",
 ];
 
+/// Faults of the script whose reply is a whole answer all the same, with something missing from its text.
+const MISTRANSLATIONS: [&str; 8] = [
+    "drop_blank_lines",
+    "eat_placeholders",
+    "eat_repeated",
+    "translate_tags",
+    "merge_paragraphs",
+    "untranslated",
+    "echo_instruction",
+    "explain",
+];
+
 impl Seen {
     /// Whether its reply was an answer that the journal must have, once it has arrived.
     pub fn is_answered(&self) -> bool {
-        let is_whole = |fault: &str| MISTRANSLATIONS.iter().any(|action| fault.ends_with(action));
+        let is_whole =
+            |fault: &str| MISTRANSLATIONS.iter().chain(&MISPACKINGS).any(|action| fault.ends_with(action));
         self.status == Some(200) && self.fault.as_deref().is_none_or(is_whole)
     }
 }

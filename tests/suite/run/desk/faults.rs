@@ -2,25 +2,10 @@
 
 use serde_json::json;
 
+use crate::support::evidence::MISPACKINGS;
 use crate::support::side_by_side;
 
 use super::catalogue::{DESK, Desk, Item, NAME, bill, is_blank, sum};
-
-const DAMAGES: [&str; 13] = [
-    "drop_mark",
-    "merge_texts",
-    "double_text",
-    "renumber_marks",
-    "reorder_texts",
-    "note_before",
-    "space_mark",
-    "translate_mark",
-    "blank_text",
-    "drop_last",
-    "add_text",
-    "shift_texts",
-    "cut_texts",
-];
 
 /// Runs the job with these faults. Every translation must be its own, and all that was paid is counted. Gives the packs that
 /// failed.
@@ -41,7 +26,7 @@ fn translated_in_spite_of(faults: &str, rows: usize) -> u64 {
 
 #[test]
 fn whatever_happens_to_a_pack_each_translation_is_under_its_own_row_column_and_language() {
-    side_by_side::each(DAMAGES.to_vec(), |damage| {
+    side_by_side::each(MISPACKINGS.to_vec(), |damage| {
         let failed = translated_in_spite_of(&format!("[[fault]]\ntimes = 2\naction = \"{damage}\"\n"), 40);
         assert_eq!(failed, 2, "{damage}");
     });
@@ -50,11 +35,11 @@ fn whatever_happens_to_a_pack_each_translation_is_under_its_own_row_column_and_l
 #[test]
 fn all_damages_in_one_job_mix_nothing_up() {
     let fault = |damage: &&str| format!("[[fault]]\nshare = 0.03\naction = \"{damage}\"\n");
-    let failed = translated_in_spite_of(&DAMAGES.iter().map(fault).collect::<String>(), 120);
+    let failed = translated_in_spite_of(&MISPACKINGS.iter().map(fault).collect::<String>(), 120);
     assert!(failed > 2, "{failed}");
     // So often that packs shrink and stop.
     let fault = |damage: &&str| format!("[[fault]]\nshare = 0.1\naction = \"{damage}\"\n");
-    translated_in_spite_of(&DAMAGES.iter().map(fault).collect::<String>(), 60);
+    translated_in_spite_of(&MISPACKINGS.iter().map(fault).collect::<String>(), 60);
 }
 
 /// The expressions to keep: a German translation has none of its jackets, because of the glossary.
