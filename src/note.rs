@@ -81,7 +81,7 @@ impl EntryPart {
     /// The one request of a row that has one.
     pub const WHOLE: Self = Self { number: 0, count: 1 };
 
-    /// In the place of the requests of a row that asks nothing.
+    /// Instead of the requests of a row that makes none.
     pub const NONE: Self = Self { number: 0, count: 0 };
 
     /// Whether it is its row's last.

@@ -24,7 +24,7 @@ pub struct Row {
     /// The form in which it was read, kept to write it again without loss.
     pub origin: Origin,
     /// For one of several requests of a row, that row. The `fields` are then the row's, with the combination as [`EACH`], a piece as
-    /// [`PIECE`], and its text in the place of the whole.
+    /// [`PIECE`], and its text instead of the whole.
     pub whole: Option<Arc<Row>>,
 }
 

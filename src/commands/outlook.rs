@@ -318,7 +318,7 @@ impl Outlook {
     }
 }
 
-/// Time that packing has to save before a job that does not pack is told of it: that much, and half of the whole.
+/// How much time packing has to save before `preview` recommends it: that much, and half of the whole.
 const WORTH_SAYING: f64 = 600.0;
 
 impl Packs {

@@ -105,7 +105,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 }
 
-/// A fault as it is told of the other rows of its request: what it used is counted once.
+/// A fault as it is stored for the other rows of its request: its usage is counted once.
 fn without_usage(ending: &Outcome) -> Outcome {
     match ending {
         Outcome::Retry(fault) => {

@@ -44,7 +44,7 @@ pub(super) fn written_texts(texts: &[String]) -> String {
     serde_json::Value::from(texts).to_string()
 }
 
-/// What an entry keeps of the warnings of its answer, in the place of an error; null if there are none.
+/// The warnings of an answer as its entry keeps them, in the column for errors; null if there are none.
 pub(super) fn written_warnings(warnings: &[String]) -> Option<String> {
     (!warnings.is_empty()).then(|| written_texts(warnings))
 }

@@ -25,7 +25,7 @@ pub struct Turned {
     pub warned: u64,
 }
 
-/// Which answers are held against the rules.
+/// Which answers are checked against the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeldScope {
     /// All.

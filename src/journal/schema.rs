@@ -21,7 +21,7 @@ pub(super) const VERSION: i32 = 1;
 ///   `gone_at`: since when that is so, as far as runs have looked. `record`: what the row is known by as it is written, bound to
 ///   its request. `status`: pending, ok, failed, set_aside (for one more pass), or dropped
 ///   when it had been gone for long (`pruning.rs`): it has no answer any more, and is kept for what its steps and faults say of
-///   spending. `error`: why it has failed; of an answer, its warnings as a JSON array. `out`: 1 while the row may be on its way, of a row that had an entry before. `tries`: what counts against the
+///   spending. `error`: why it has failed; of an answer, its warnings as a JSON array. `out`: 1 while the row may be in flight, of a row that had an entry before. `tries`: what counts against the
 ///   row's allowance; `attempts`: requests sent. `answer` is the step that holds the answer; `shares` the entry whose answer a
 ///   duplicate shares.
 /// `steps`: every paid answer. Of a request with `packed` rows each has its own, with its share of what was used; a fault is with the

@@ -13,7 +13,7 @@ pub type PackPart = Result<String, PackRefusal>;
 ///
 /// # Errors
 ///
-/// Why the answer is not one for one, as far as can be told. None of it is to be used.
+/// Why it is doubtful that the answer is one for one. None of it is to be used.
 pub fn taken_apart(rows: &[&ChatRequest], answer: &Answer) -> Result<Vec<PackPart>, PackRefusal> {
     match answer.finish_reason.as_deref() {
         Some("stop") if answer.tool_calls.is_none() => {}

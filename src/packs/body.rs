@@ -63,7 +63,7 @@ pub(super) fn is_translation(row: &ChatRequest) -> bool {
     serde_json::from_slice(&row.body).is_ok_and(|body| translates(&body))
 }
 
-/// What a chat model is told before the first text. A translation model would translate it.
+/// The instruction to a chat model, before the first text. A translation model would translate it.
 fn instruction(rows: usize) -> String {
     format!(
         "There are {rows} separate tasks below, each after its number in double brackets. Do each task by itself, as if it \

@@ -28,7 +28,7 @@ const LEFT_OUT: f64 = 450.0;
 /// How much better another alignment must be before it is believed: a factor of about 20,000 in likelihood.
 const MARGIN: f64 = 1_000.0;
 
-/// The fewest texts in which a shift can be told from chance.
+/// The fewest texts in which a shift can be distinguished from chance.
 const FEWEST: usize = 4;
 
 /// Looks at the lengths of translations.

@@ -2,9 +2,9 @@
 //!
 //! Where a service limits requests, and rows are short, most of its tokens stay unused: rows that are asked alike may travel
 //! together. `text` says which may: their bodies differ only in the text of the user's turn, and in the `glossary`, of which they then
-//! have all entries. `body` makes one request of theirs, with each text under a numbered mark of its own line (`marks`); `filling` says how many fit. `apart` takes the answer apart, if
-//! it came back one for one as far as can be told (`doubts`, `lengths`), and `shares` divides what it used. `health` says when
-//! packs fail too often.
+//! have all terms. `body` makes them one request, with each text under a numbered mark on a line of its own (`marks`); `filling`
+//! says how many fit. `apart` takes the answer apart, unless it is doubtful that it is one for one (`doubts`, `lengths`), and
+//! `shares` divides its usage. `health` says when packs fail too often.
 //!
 //! Laws of this room:
 //!

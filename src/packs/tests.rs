@@ -224,7 +224,7 @@ impl Drawn {
                 let joined = format!("{}\n[[{}]]\n{next}", all.join(" "), at + 1);
                 parts[at] = joined;
             }
-            // One in the place of another, which may be far from it.
+            // One instead of another, which may be far from it.
             16 => parts[at] = parts[self.dice.random_range(0..count)].clone(),
             _ => {}
         }

@@ -7,10 +7,10 @@ use crate::job::Job;
 use crate::packs::{PackForecast, PackKey, PackText, RowSize, forecast};
 use crate::request::ChatRequest;
 
-/// Requests that are looked at: the first ones of a long input stand for the others.
+/// Requests that are looked at: the first ones of a long input represent the others.
 pub(super) const LOOKED_AT: u64 = 20_000;
 
-/// Kinds of requests that are told apart. Requests of further kinds count as alone.
+/// Kinds of requests that are counted separately. Requests of further kinds count as alone.
 const MOST_KINDS: usize = 1_000;
 
 /// What was found.

@@ -19,13 +19,13 @@ pub(super) struct Requester {
     pub(super) splitter: Option<Splitter>,
     /// What each row is asked for, in a job with `[each]`.
     pub(super) each: Option<Arc<Combinations>>,
-    /// Tells blank texts, in a job that does not send them.
+    /// Recognises blank texts, in a job that does not send them.
     pub(super) blank: Option<Arc<Renderer>>,
 }
 
 /// What a row asks.
 pub(super) enum Asking {
-    /// It could not be read, which is told in the place of its requests.
+    /// It could not be read, which is reported instead of its requests.
     Bad(BadRow),
     /// Nothing.
     Nothing(Item),

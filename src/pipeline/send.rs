@@ -269,7 +269,7 @@ fn settings(opened: &Opened, order: SendRequest<'_>) -> DispatchSettings {
         quotas,
         concurrency,
         caps,
-        // An answer that is held against a schema is that of one row.
+        // An answer that is checked against a schema is that of one row.
         pack: opened.job.pack.filter(|_| opened.conversation().schema.is_none()),
         conversation: opened.conversation(),
         open_files: order.open_files,

@@ -100,7 +100,7 @@ impl TextFile {
         self.reader = Cursor::new(Vec::new()).chain(decoded);
     }
 
-    /// Whether a byte order mark shows the encoding, or UTF-8 would need one to be told from it.
+    /// Whether a byte order mark shows the encoding, or UTF-8 would need one to be distinguished from it.
     pub(super) fn wants_mark(&self) -> bool {
         self.is_marked || self.encoding != "utf-8"
     }

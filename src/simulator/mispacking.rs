@@ -13,7 +13,7 @@ pub(super) enum Mispacking {
     DropMark,
     /// Two texts are under one mark, and the others are numbered on.
     MergeTexts,
-    /// A text stands under the next mark too, in the place of that one's.
+    /// A text is under the next mark too, instead of that one's.
     DoubleText,
     /// The marks count from another number.
     RenumberMarks,

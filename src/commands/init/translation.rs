@@ -1,4 +1,4 @@
-//! The sections of a job file for a translation: languages and columns, glossary, checks, packs, and the names of what comes out.
+//! The sections of a job file for a translation: languages and columns, glossary, checks, packs, and the names of the output columns.
 
 use super::choices::JobChoices;
 use super::quoted::quoted;
@@ -42,7 +42,7 @@ impl TranslationDraft<'_> {
         )
     }
 
-    /// What texts of a table are translated with, and held against.
+    /// How the texts of a table are translated and checked.
     pub(super) fn desk(&self) -> &'static str {
         "
 # How certain words are translated: a file with the columns source, target and, if wanted, target_lang.

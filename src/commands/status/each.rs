@@ -1,4 +1,4 @@
-//! The combinations of one row, in a job with `[each]`: what each came to. The history of one is that of a row by its own name.
+//! The combinations of one row, in a job with `[each]`, with their results. Each has a name by which its history is shown.
 
 use std::io::Write;
 

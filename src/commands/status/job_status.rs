@@ -94,8 +94,8 @@ pub(super) struct JobStatus {
     pub(super) paused: bool,
 }
 
-/// The groups with the numbers of their rows in the place of their positions, which are others where rows ask nothing, or
-/// several things. That takes a pass over the input, once.
+/// The groups with the numbers of their rows instead of positions, which differ where a row makes no request, or
+/// several. That takes a pass over the input, once.
 fn with_row_numbers(mut groups: Vec<FailureGroup>, job: &Job, scope: ReadScope) -> Vec<FailureGroup> {
     let unnamed: BTreeSet<u64> =
         groups.iter().filter(|group| group.id.is_none()).map(|group| group.example).collect();

@@ -1,4 +1,4 @@
-//! The pieces of one row, in a job that cuts rows: what each came to. The history of one is that of a row by its own name.
+//! The pieces of one row, in a job that cuts rows, with their results. Each has a name by which its history is shown.
 
 use std::io::Write;
 

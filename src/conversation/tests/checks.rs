@@ -1,4 +1,4 @@
-//! Answers that do not pass the checks: what is asked next, and what the row comes to.
+//! Answers that do not pass the checks: the next request, and the result of the row.
 
 use super::*;
 use crate::checks::Checks;

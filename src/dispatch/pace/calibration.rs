@@ -68,7 +68,7 @@ impl Calibration {
         self.in_prompt(estimate.prompt_tokens as f64) + completion.min(estimate.max_completion_tokens as f64)
     }
 
-    /// What an estimate of tokens of a prompt comes to.
+    /// An estimate of the tokens of a prompt, corrected.
     pub(crate) fn in_prompt(&self, estimated: f64) -> f64 {
         estimated * self.prompt.unwrap_or(1.0)
     }

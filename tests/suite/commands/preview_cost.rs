@@ -202,7 +202,7 @@ fn what_request_and_model_allow_bounds_what_is_expected() {
 }
 
 #[test]
-fn what_a_cap_leaves_and_where_the_run_will_stop_is_told() {
+fn what_a_cap_leaves_and_where_the_run_will_stop_is_shown() {
     // A translation may cost 8,192 × 7.37 millionths, which a cap sets aside, and is expected to cost a thousandth of that.
     let texts = paragraphs(&texts("en", "fr"), 100);
     let (scene, till) = scene(&texts, "English", "French");
@@ -265,7 +265,7 @@ fn a_price_that_is_not_known_is_null_and_a_known_one_has_its_currency() {
 }
 
 #[test]
-fn what_packing_saves_is_told_in_time_and_money_whether_it_is_on_or_off() {
+fn what_packing_saves_is_shown_in_time_and_money_whether_it_is_on_or_off() {
     let short = texts("en", "fr");
     let long = paragraphs(&short, 1_200 - short.len());
     let both: Vec<Text> = short.into_iter().chain(long).collect();

@@ -116,7 +116,10 @@ fn whatever_comes_back_each_row_gets_its_own_answer() {
         let failed = figures["packs"]["failed"].as_u64().expect("a count");
         assert!((1..=2).contains(&failed), "{fault}: {figures}");
         assert!(figures["follow_ups"]["alone"].as_u64() >= Some(2 * failed), "{fault}: {figures}");
-        assert!(figures["packs"]["tokens_of_failed"].as_u64() > Some(0), "{fault}: what was paid is told");
+        assert!(
+            figures["packs"]["tokens_of_failed"].as_u64() > Some(0),
+            "{fault}: what was paid is reported"
+        );
     }
 }
 

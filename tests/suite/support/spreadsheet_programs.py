@@ -17,7 +17,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 
 def plain(value):
-    """A value as JSON has it; dates and time spans are objects, so that they are not taken for texts."""
+    """A value as JSON has it; dates and time spans are objects, to distinguish them from texts."""
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return {"time": value.isoformat()}
     if isinstance(value, datetime.timedelta):
