@@ -22,6 +22,7 @@ use crate::diagnostic::{Diagnostic, SourceText};
 use crate::format::Format;
 use crate::job::Job;
 use crate::job::facts::ModelCatalog;
+use crate::job::tier::ServedAt;
 use crate::models::Region;
 use crate::pipeline::check_request;
 use crate::regular;
@@ -65,7 +66,7 @@ pub(super) fn load_to_look(args: &JobArgs) -> Result<Job, Failure> {
     let zone = |name: Option<&str>| {
         time_zone(name).or_else(|error| name.map_or(Ok(TimeZone::system()), |_| Err(error)))
     };
-    let book = |base_url: &str| tables.book(base_url);
+    let book = |at: &ServedAt<'_>| tables.book(at);
     let key_file = file.model.api_key_file.clone();
     let figures = file.output.metrics.clone();
     let mut job = resolve_to_look(file, &layers, &Lookups { zone: &zone, ..lookups(&book) })?;
@@ -137,13 +138,13 @@ fn placed(mut job: Job, screen: &Screen) -> Job {
     job
 }
 
-fn lookups<'a>(book: &'a dyn Fn(&str) -> ModelCatalog) -> Lookups<'a> {
+fn lookups<'a>(book: &'a dyn Fn(&ServedAt<'_>) -> ModelCatalog) -> Lookups<'a> {
     Lookups { region: &address_of, book, zone: &time_zone }
 }
 
 /// The job from a file, with its requests checked against what the API is known to reject.
 pub(super) fn settled(file: JobFile, layers: &Layers, tables: &Tables) -> Result<Job, Diagnostic> {
-    let job = resolve(file, layers, &lookups(&|base_url| tables.book(base_url)))?;
+    let job = resolve(file, layers, &lookups(&|at| tables.book(at)))?;
     check_request(&job).map_err(|(key, problem)| match layers.place(&key) {
         Some((script, span)) => problem.at(&script, span),
         None => problem,

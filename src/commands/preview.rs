@@ -28,6 +28,7 @@ use crate::clock;
 use crate::diagnostic::secret_scan::as_a_name;
 use crate::dispatch::stop::Stop;
 use crate::exit::Exit;
+use crate::job::tier::ServiceTier;
 use crate::job::{Job, KeySource};
 use crate::journal::lock::Lock;
 use crate::journal::reader::Reader;
@@ -167,7 +168,11 @@ fn surroundings(
     key: &str,
 ) -> Vec<String> {
     let job = &opened.job;
-    let mut lines = vec![format!("address: {address}")];
+    let tier = match job.model.tier {
+        ServiceTier::BatchChat => " (batch-chat: a queue of up to an hour)",
+        ServiceTier::Standard => "",
+    };
+    let mut lines = vec![format!("address: {address}{tier}")];
     if let Some(proxy) = proxy::between(address) {
         lines.push(format!("proxy: {} (from the environment)", printable(&proxy)));
     }

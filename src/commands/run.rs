@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
@@ -186,6 +186,20 @@ pub(super) fn start_simulator(
     simulator::spawn_thread(settings).map_err(|error| Failure::with_causes(&error))
 }
 
+/// How many files this process may open. For a service that holds thousands of requests at once, the limit is raised as far
+/// as the system allows without asking.
+fn open_files(most_in_flight: Option<usize>) -> u64 {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = most_in_flight.map(|most| (most as u64 * 2).min(maximum.unwrap_or(u64::MAX)));
+    if let (Some(wanted), Some(have)) = (wanted, current)
+        && wanted > have
+        && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).is_ok()
+    {
+        return wanted;
+    }
+    current.unwrap_or(u64::MAX)
+}
+
 /// How a key is read again during the run: keys are rotated at night. A variable of this process does not change.
 fn read_key(source: &KeySource) -> Option<ReadKey> {
     match source.clone() {
@@ -211,7 +225,7 @@ impl RunSession<'_> {
         let order = RunOrder {
             retry_failed: self.args.retry_failed,
             simulated: self.args.job.simulate,
-            open_files: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
+            open_files: open_files(self.opened.job.most_in_flight),
             hidden: &self.hidden,
             mark,
             ..RunOrder::new(&self.opened)

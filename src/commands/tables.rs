@@ -7,6 +7,7 @@ use super::failure::Failure;
 use crate::config::layers::explain;
 use crate::diagnostic::{Diagnostic, SourceText};
 use crate::job::facts::ModelCatalog;
+use crate::job::tier::ServedAt;
 use crate::models::ModelTable;
 use crate::regular;
 
@@ -63,9 +64,9 @@ impl Tables {
         }
     }
 
-    /// What the table knows about models at an address.
-    pub(super) fn book(&self, base_url: &str) -> ModelCatalog {
-        self.table.catalog(base_url)
+    /// What the table knows about models where requests go.
+    pub(super) fn book(&self, at: &ServedAt<'_>) -> ModelCatalog {
+        self.table.catalog(at)
     }
 
     /// An unknown name, with the known one that was probably meant.

@@ -16,6 +16,7 @@ use crate::config::words::{optional_word, word};
 use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::answer::{OnCheck, OnLength};
 use crate::job::period::CapPeriod;
+use crate::job::tier::ServiceTier;
 use crate::job::{Role, RowLayout, Transport};
 
 /// A job of fanfold: one prompt over every row of a file.
@@ -92,6 +93,10 @@ pub struct ModelSection {
     pub api_key_file: Option<String>,
     /// Command that prints the key.
     pub api_key_command: Option<OneOrMany>,
+    /// `batch-chat`: DashScope's queue in Beijing, at half the price; an answer takes up to an hour. It has an address of its own.
+    #[serde(default, deserialize_with = "optional_word")]
+    #[schemars(extend("default" = "standard"))]
+    pub tier: Option<ServiceTier>,
     /// How answers are received: `whole`, as a `stream`, or `auto`: whole unless the model only streams.
     #[serde(default, deserialize_with = "optional_word")]
     #[schemars(extend("default" = "auto"))]

@@ -34,7 +34,7 @@ pub enum ValueShape {
 }
 
 /// Every job flag, in the order of `fanfold run --help`.
-pub const JOB_FLAGS: [JobFlag; 22] = [
+pub const JOB_FLAGS: [JobFlag; 23] = [
     list(
         "input",
         "input.path",
@@ -56,6 +56,12 @@ pub const JOB_FLAGS: [JobFlag; 22] = [
         "model.region",
         "NAME",
         "Region of DashScope, instead of an address: singapore, beijing, virginia, …",
+    ),
+    text(
+        "tier",
+        "model.tier",
+        "NAME",
+        "batch-chat: half the price in Beijing, through a queue of up to an hour; or standard",
     ),
     text("system", "prompt.system", "TEMPLATE", "Template of the system turn"),
     text(

@@ -267,6 +267,7 @@ mod tests {
             let value = match job_flag.flag {
                 "max-duration" | "timeout" => "1s",
                 "cap-period" => "day",
+                "tier" => "standard",
                 _ => "1",
             };
             let overlay = job_flag.of_flag(&[value.to_owned()]);

@@ -9,6 +9,7 @@ mod looking;
 mod lookups;
 mod packing;
 mod splitting;
+mod tier;
 mod values;
 
 use std::mem::take;
@@ -51,6 +52,7 @@ pub const DEFAULT_MODEL: &str = "qwen3.6-plus";
 pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
     let job = settle(file, layers, lookups)?;
     check_model_is_named(&job)?;
+    tier::check(&job, layers)?;
     splitting::check_joined(&job, layers)?;
     each::check(&job, layers)?;
     // If rows bring their own model, the price of each is looked up when it is rendered.
@@ -95,7 +97,7 @@ pub fn check_model_is_named(job: &Job) -> Result<(), Diagnostic> {
 fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
     let ModelCall { model, request, request_texts, retry, own_price } =
         resolve_question(&mut file, layers, lookups)?;
-    let known = model.name.as_deref().map(|name| model.book.of(name)).unwrap_or_default();
+    let known = tier::known(&model);
     let prompt = file.prompt.map(|section| prompt(section, layers)).transpose()?;
     let (rates, concurrency, caps) = limits_alone(&file.limits, layers)?;
     Ok(Job {
@@ -105,6 +107,7 @@ fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<J
         rates,
         known_rates: known.rates,
         concurrency: concurrency.unwrap_or(Concurrency::Auto),
+        most_in_flight: known.most_in_flight,
         caps,
         cap_period: file.limits.cap_period.unwrap_or_default(),
         schedule: schedule(&file.limits, layers, lookups.zone)?,
@@ -145,7 +148,7 @@ pub fn check_flags(
 ) -> Result<(), Diagnostic> {
     let (file, layers) = Layers::read(None, flags)?;
     limits_alone(&file.limits, &layers)?;
-    retry(&file.retry, &layers)?;
+    retry(&file.retry, file.model.tier.unwrap_or_default(), &layers)?;
     if let Some(name) = &file.model.region {
         region(name).map_err(|message| layers.problem("model.region", message))?;
     }
@@ -171,7 +174,7 @@ pub fn resolve_question(
     Ok(ModelCall {
         request,
         request_texts,
-        retry: raise(retry(&file.retry, layers)?, &model.headers, layers)?,
+        retry: raise(retry(&file.retry, model.tier, layers)?, &model.headers, layers)?,
         own_price: price(file.price.take(), layers)?.map(Arc::new),
         model,
     })

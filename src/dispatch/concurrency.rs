@@ -10,7 +10,7 @@ const WITHOUT_A_RATE: usize = 64;
 /// The minimum that is fitted to a rate.
 const FEWEST: usize = 16;
 
-/// The maximum that is fitted to a rate.
+/// The maximum that is fitted to a rate, for a service whose own is not known.
 const MOST: usize = 1024;
 
 /// How many files the process needs besides its connections.
@@ -25,6 +25,7 @@ pub(crate) struct Window {
     concurrency: Concurrency,
     rate: Option<f64>,
     most: usize,
+    fitted: usize,
     latency: Option<f64>,
     shortest: Duration,
 }
@@ -33,7 +34,13 @@ impl Window {
     /// Places for a job at this rate (requests per second), in a process that may open this many files.
     pub(crate) fn new(concurrency: Concurrency, rate: Option<f64>, open_files: u64) -> Self {
         let by_files = open_files.saturating_sub(OTHER_FILES).max(1).min(usize::MAX as u64) as usize;
-        Self { concurrency, rate, most: by_files, latency: None, shortest: QUICK * 2 }
+        Self { concurrency, rate, most: by_files, fitted: MOST, latency: None, shortest: QUICK * 2 }
+    }
+
+    /// The places for a service that takes this many requests at once.
+    pub(crate) fn within(self, most_in_flight: Option<usize>) -> Self {
+        let most = self.most.min(most_in_flight.unwrap_or(usize::MAX));
+        Self { most, fitted: most_in_flight.unwrap_or(MOST), ..self }
     }
 
     /// Changes the number of places. The observed latency is kept.
@@ -68,7 +75,7 @@ impl Window {
             (Concurrency::Auto, Some(rate)) => {
                 let latency = self.latency.unwrap_or(1.0).max(oldest.as_secs_f64());
                 // Half as many again, because latencies vary.
-                ((rate * latency * 1.5).ceil() as usize + 4).clamp(FEWEST, MOST)
+                ((rate * latency * 1.5).ceil() as usize + 4).max(FEWEST).min(self.fitted)
             }
         };
         wanted.min(self.most)
@@ -100,5 +107,17 @@ mod tests {
         assert!((150..160).contains(&window.places(Duration::ZERO)));
         assert_eq!(Window::new(Concurrency::Auto, None, 80).places(Duration::ZERO), 16);
         assert_eq!(Window::new(Concurrency::Fixed(500), None, 64).places(Duration::ZERO), 1);
+    }
+
+    #[test]
+    fn a_queue_that_takes_thousands_is_filled_as_far_as_it_goes() {
+        let places = |concurrency, open_files, oldest| {
+            let window = Window::new(concurrency, Some(1_000.0), open_files).within(Some(10_000));
+            window.places(Duration::from_secs(oldest))
+        };
+        assert_eq!(places(Concurrency::Auto, u64::MAX, 1), 1_504);
+        assert_eq!(places(Concurrency::Auto, u64::MAX, 1_800), 10_000);
+        assert_eq!(places(Concurrency::Auto, 4_096, 1_800), 4_032);
+        assert_eq!(places(Concurrency::Fixed(20_000), u64::MAX, 1_800), 10_000);
     }
 }

@@ -36,6 +36,8 @@ pub struct DispatchSettings {
     pub pack: Option<PackSettings>,
     /// How many files the process may open.
     pub open_files: u64,
+    /// How many requests the service takes at once, if that is known.
+    pub most_in_flight: Option<usize>,
     /// Who sets which field of the request: an error in a field set by the job affects every row.
     pub field_owners: FieldOwners,
 }
@@ -87,7 +89,8 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             pace: Pace::new(rules.quotas, now, &recent).after(past.longest_answer),
             budget: Budget::new(rules.caps, past.cost, past.tokens, past.reserved),
             breaker: CircuitBreaker::new(rules.retry, now, past.reached),
-            window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files),
+            window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files)
+                .within(rules.most_in_flight),
             preflight: Preflight::new(rules.field_owners.clone(), past.works),
             packing: rules.pack.map(RowPacking::new),
             began: now,

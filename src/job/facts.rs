@@ -9,6 +9,7 @@ use super::languages::Languages;
 use super::lengths::Lengths;
 use super::limits::Rates;
 use super::price::Price;
+use super::tier::CheaperRoute;
 
 /// The facts about a model at an address: the defaults of limits and price, and what its requests may contain.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,6 +44,14 @@ pub struct ModelInfo {
     pub languages: Option<Languages>,
     /// How long prompts and answers are expected to be.
     pub lengths: Option<&'static Lengths>,
+    /// The region of the address, by its name; `None` for an address that is not the vendor's.
+    pub region: Option<&'static str>,
+    /// The most requests that the service takes at once.
+    pub most_in_flight: Option<usize>,
+    /// The model through Batch Chat.
+    pub batch_chat: CheaperRoute,
+    /// The model in files of requests, through the Batch API.
+    pub batch_file: CheaperRoute,
 }
 
 /// Whether a model thinks, and how `enable_thinking` changes that.

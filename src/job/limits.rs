@@ -116,7 +116,7 @@ impl Rates {
     pub fn quotas(self, known: Self) -> Quotas {
         let requests = self.qps.is_none().then_some(known.qpm).flatten();
         Quotas {
-            requests_per_second: self.qps.and_then(Quota::per_second),
+            requests_per_second: self.qps.or(known.qps).and_then(Quota::per_second),
             requests_per_minute: self.qpm.or(requests).and_then(Quota::per_minute),
             tokens_per_minute: self.tpm.or(known.tpm).and_then(Quota::per_minute),
         }

@@ -11,6 +11,7 @@
 //!   unknown fact is absent. `ModelCatalog` looks them up for rows that bring their own model.
 //! - `field_owner` decides whether a field of the request belongs to the job, alike for every row, or to the row; with it, a
 //!   refusal stops the job or fails one row.
+//! - `tier` is how the service is asked: at once, or through a queue for less.
 //! - `address` and `units` check and read values written as text; `TemplateText` has the place of a template, for messages.
 //!
 //! The words of a job file's key are enums here, which serde reads by their names.
@@ -40,6 +41,7 @@ pub mod schedule;
 pub mod sheet_choice;
 pub mod split;
 mod template_text;
+pub mod tier;
 pub mod units;
 
 use std::path::PathBuf;
@@ -67,6 +69,7 @@ use schedule::Schedule;
 use sheet_choice::SheetChoice;
 use split::Split;
 pub use template_text::TemplateText;
+use tier::ServiceTier;
 
 /// A job, settled.
 #[derive(Debug, Clone)]
@@ -91,6 +94,8 @@ pub struct Job {
     pub known_rates: Rates,
     /// Requests in flight at once.
     pub concurrency: Concurrency,
+    /// The most requests in flight that the service takes at once, if that is known.
+    pub most_in_flight: Option<usize>,
     /// The caps.
     pub caps: Caps,
     /// The period of the caps on money and tokens.
@@ -215,6 +220,8 @@ pub struct ModelSettings {
     pub key: KeySource,
     /// Headers that every request carries.
     pub headers: Vec<(String, String)>,
+    /// How the service is asked: at once, or through a queue for less.
+    pub tier: ServiceTier,
     /// How answers are received.
     pub transport: Transport,
     /// The facts about models.
@@ -320,6 +327,29 @@ pub struct Retry {
     pub max_outage: Duration,
 }
 
+impl Retry {
+    /// The defaults of a tier. Batch Chat holds a request for up to an hour, in which nothing arrives; that is not an outage.
+    pub fn of_tier(tier: ServiceTier) -> Self {
+        let seconds = Duration::from_secs;
+        match tier {
+            ServiceTier::Standard => Self::default(),
+            ServiceTier::BatchChat => Self {
+                timeout: BATCH_CHAT_WAIT + LATER_THAN_THE_SERVICE,
+                stream_timeout: BATCH_CHAT_WAIT + LATER_THAN_THE_SERVICE,
+                idle_timeout: BATCH_CHAT_WAIT + LATER_THAN_THE_SERVICE,
+                max_outage: seconds(7200),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+/// How long Batch Chat holds a request before it closes the connection, by the vendor's page of 12 October 2026.
+const BATCH_CHAT_WAIT: Duration = Duration::from_secs(3600);
+
+/// By how much our time limit is longer than the service's own, to see its own cut.
+const LATER_THAN_THE_SERVICE: Duration = Duration::from_secs(30);
+
 impl Default for Retry {
     fn default() -> Self {
         let seconds = Duration::from_secs;
@@ -327,8 +357,8 @@ impl Default for Retry {
             max_attempts: 6,
             initial_backoff: seconds(1),
             max_backoff: seconds(60),
-            // Longer than the service's own 300 s, to see its own cut.
-            timeout: seconds(330),
+            // The service's own limit is 300 s.
+            timeout: seconds(300) + LATER_THAN_THE_SERVICE,
             stream_timeout: seconds(3600),
             idle_timeout: seconds(120),
             max_outage: seconds(1800),

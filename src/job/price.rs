@@ -83,6 +83,19 @@ impl Price {
         Self { marks_cache: true, ..self.clone() }
     }
 
+    /// The price of a slower route that costs this share of it. Such a route gives no discount for input from a cache.
+    #[must_use]
+    pub fn at_share(&self, share: f64) -> Self {
+        let tier = |tier: &Tier| Tier {
+            up_to: tier.up_to,
+            input: rounded(tier.input * share),
+            output: rounded(tier.output * share),
+            thinking_output: tier.thinking_output.map(|price| rounded(price * share)),
+            ..Tier::default()
+        };
+        Self { tiers: self.tiers.iter().map(tier).collect(), ..self.clone() }
+    }
+
     /// The tier for this many prompt tokens; `None` if its price is unknown.
     pub fn tier(&self, prompt_tokens: u64) -> Option<&Tier> {
         self.tiers.iter().find(|tier| tier.up_to.is_none_or(|up_to| prompt_tokens <= up_to))
@@ -206,6 +219,34 @@ mod tests {
         // At worst, all of a marked prompt is written: 3,000 × 1.25 + 100 × 2 = 3,950; of an unmarked one none.
         assert!((marked.worst_case(3_000, 100, false) - 0.003_95).abs() < 1e-15);
         assert!((price.worst_case(3_000, 100, false) - 0.003_2).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_slower_route_costs_a_share_of_every_price_and_has_no_cache() {
+        let tier = Tier {
+            up_to: Some(1_000),
+            input: 1.0,
+            output: 2.0,
+            thinking_output: Some(3.0),
+            cached_input: Some(0.2),
+            cache_read: Some(0.1),
+            cache_write: Some(1.25),
+        };
+        let half = Price { tiers: vec![tier], rises: true, ..Price::default() }.at_share(0.5);
+        let expected = Tier {
+            up_to: Some(1_000),
+            input: 0.5,
+            output: 1.0,
+            thinking_output: Some(1.5),
+            ..Tier::default()
+        };
+        assert_eq!((half.tiers.as_slice(), half.rises), ([expected].as_slice(), true));
+        // All of the prompt at 0.5, whatever the service counts as cached: 1,000 × 0.5 + 100 × 1.
+        let cached = Usage { cached_tokens: Some(900), ..usage(1_000, 100) };
+        assert_eq!(
+            (half.of(&cached, false), half.of_marked_cache().of(&cached, false)),
+            (Some(0.0006), Some(0.0006))
+        );
     }
 
     #[test]

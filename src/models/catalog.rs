@@ -10,19 +10,30 @@ use super::retired::Retirement;
 use super::table::ModelTable;
 use crate::job::facts::{ModelCatalog, ModelInfo};
 use crate::job::limits::Rates;
+use crate::job::tier::ServedAt;
 
 impl ModelTable {
-    /// The table's facts about models at an address.
-    pub fn catalog(self: &Arc<Self>, base_url: &str) -> ModelCatalog {
-        let region = Region::from_base_url(base_url);
-        let table = Arc::clone(self);
-        ModelCatalog::new(move |model| match table.find(model, region) {
-            Some(found) => found.info(model),
-            None => ModelInfo {
-                unavailable: table.unavailable(model, region).map(Into::into),
-                lengths: Some(lengths::built_in()),
-                ..ModelInfo::default()
-            },
+    /// The table's facts about models at an address, through a tier. An address without a region of its own may have the
+    /// prices of one.
+    pub fn catalog(self: &Arc<Self>, at: &ServedAt<'_>) -> ModelCatalog {
+        let region = Region::from_base_url(at.base_url);
+        let priced_in = at.priced_in.and_then(|name| name.parse().ok()).filter(|_| region.is_none());
+        let (table, tier) = (Arc::clone(self), at.tier);
+        ModelCatalog::new(move |model| {
+            let mut info = ModelInfo { lengths: Some(lengths::built_in()), ..ModelInfo::default() };
+            match table.find(model, region) {
+                Some(found) => {
+                    info = found.info(model);
+                    table.routes.offered(&mut info, found.model, region);
+                }
+                None => info.unavailable = table.unavailable(model, region).map(Into::into),
+            }
+            if priced_in.is_some() {
+                let price = table.find(model, priced_in).and_then(|found| found.price());
+                info.price = price.map(Arc::new);
+            }
+            info.region = region.map(Region::name);
+            table.routes.through(tier, model, info)
         })
     }
 
@@ -63,6 +74,7 @@ impl ModelEntry<'_> {
             json_schema: model.json_schema,
             languages: model.translates.map(Translates::languages),
             lengths: Some(lengths::built_in()),
+            ..ModelInfo::default()
         }
     }
 

@@ -5,6 +5,7 @@
 //! variant, a dated snapshot, `-latest`, `-us`, or by a pattern), and its limits and price in one [`Region`], which the host
 //! of the base URL determines (`region.rs`). `catalog.rs` turns that into the job's own types: prices and tiers are
 //! `job::price`, a model's abilities are `job::facts`, and nothing is copied from one form into another on the way.
+//! `routes.rs` adds the slower routes to a model, which cost less.
 //! `languages.toml` holds the languages of the translation models, `lengths.toml` how long texts and answers are in tokens.
 //!
 //! Laws of this room:
@@ -13,7 +14,8 @@
 //! - Limits and prices belong to a region. For a server in no region, only those that the user's own table gives for `any`
 //!   address are known; this service's shares for cached input do not apply there.
 //! - The limits of a stable name apply to no other name of it; its prices do.
-//! - The table only informs: an unknown or retired model can still be used.
+//! - The table only informs: an unknown or retired model can still be used. Only a tier that is known not
+//!   to have a model is refused, by `config`.
 
 mod catalog;
 mod languages;
@@ -24,6 +26,7 @@ mod pattern;
 mod price;
 mod region;
 mod retired;
+mod routes;
 mod table;
 
 pub use lookup::{ModelEntry, NameMatch};

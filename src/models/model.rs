@@ -61,6 +61,9 @@ pub struct Model {
     pub batch_file: Option<Offer>,
     /// Where the Batch Chat host offers it, at half price.
     pub batch_chat: Option<Offer>,
+    /// Longest context in tokens in either of them, if it is shorter than its own.
+    #[serde(deserialize_with = "tokens")]
+    pub batch_context: Option<u64>,
     /// Regions known not to have the model.
     pub not_offered_in: Vec<Region>,
     /// The date of the facts; limits and prices have their own.
@@ -112,6 +115,14 @@ pub enum Offer {
 }
 
 impl Offer {
+    /// The regions that are known to have it.
+    pub fn regions(&self) -> &[Region] {
+        match self {
+            Self::In(regions) => regions,
+            Self::Somewhere(_) => &[],
+        }
+    }
+
     /// Whether it is available in this region, or without one, anywhere. `None` if unknown.
     pub fn holds_in(&self, region: Option<Region>) -> Option<bool> {
         match (self, region) {
@@ -171,6 +182,7 @@ impl Model {
             translates,
             batch_file,
             batch_chat,
+            batch_context,
             not_offered_in,
             limits,
             prices,
@@ -196,6 +208,7 @@ impl Model {
         self.translates = translates.or(self.translates);
         self.batch_file = batch_file.or_else(|| self.batch_file.take());
         self.batch_chat = batch_chat.or_else(|| self.batch_chat.take());
+        self.batch_context = batch_context.or(self.batch_context);
         override_limits(&mut self.limits, limits);
         override_prices(&mut self.prices, prices);
         for (name, variant) in variants {

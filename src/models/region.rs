@@ -9,6 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::nearest;
+use crate::job::address::BATCH_CHAT_URL;
 
 /// A region of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -125,6 +126,9 @@ impl Region {
     /// limits apply. Trial hosts belong to their region, though their limits are lower.
     pub fn from_base_url(base_url: &str) -> Option<Self> {
         let host = host_of(base_url);
+        if is_batch_chat(base_url) {
+            return Some(Self::Beijing);
+        }
         if let Some((_, region)) = OTHER_HOSTS.iter().find(|(other, _)| *other == host) {
             return Some(*region);
         }
@@ -141,12 +145,16 @@ impl Region {
 }
 
 /// Other hosts, and the region whose prices and limits apply there.
-const OTHER_HOSTS: [(&str, Region); 4] = [
-    ("batch.dashscope.aliyuncs.com", Region::Beijing),
+const OTHER_HOSTS: [(&str, Region); 3] = [
     ("maas.qwencloudapi.com", Region::Singapore),
     ("ap-southeast-1.maas.qwencloudapi.com", Region::Singapore),
     ("maas.qianwenaiapi.com", Region::Beijing),
 ];
+
+/// Whether a base URL's host is that of Batch Chat.
+pub fn is_batch_chat(base_url: &str) -> bool {
+    host_of(base_url) == host_of(BATCH_CHAT_URL)
+}
 
 /// Whether a base URL's host is that of a subscription plan, whose terms exclude jobs and scripts.
 pub fn is_plan_host(base_url: &str) -> bool {

@@ -9,6 +9,7 @@ use super::model::{Model, RateLimits, override_limits};
 use super::price::CacheShares;
 use super::region::Scope;
 use super::retired::{self, Retirement};
+use super::routes::SlowRoutes;
 use crate::job::facts_date::FactsDate;
 use crate::job::price::Price;
 
@@ -20,6 +21,7 @@ pub struct ModelTable {
     pub(super) snapshots: BTreeMap<Scope, RateLimits>,
     pub(super) retired: BTreeMap<String, Retirement>,
     pub(super) cache: CacheShares,
+    pub(super) routes: SlowRoutes,
 }
 
 /// Why a text is not a model table: it is not TOML, or holds impossible values. The source says where.
@@ -33,6 +35,7 @@ pub struct TableError(#[from] pub toml::de::Error);
 struct RawTable {
     as_of: Dates,
     cache: CacheShares,
+    routes: SlowRoutes,
     snapshots: BTreeMap<Scope, RateLimits>,
     retired: BTreeMap<String, Retirement>,
     models: BTreeMap<String, Model>,
@@ -64,10 +67,11 @@ impl ModelTable {
     ///
     /// When the text is not TOML of that form, or holds impossible figures.
     pub fn parse(text: &str) -> Result<Self, TableError> {
-        let RawTable { as_of, cache, mut snapshots, retired, models, patterns } = toml::from_str(text)?;
+        let RawTable { as_of, cache, routes, mut snapshots, retired, models, patterns } =
+            toml::from_str(text)?;
         as_of.date_limits(&mut snapshots);
         let (models, patterns) = (settle(models, &as_of), settle(patterns, &as_of));
-        Ok(Self { models, patterns, snapshots, retired, cache })
+        Ok(Self { models, patterns, snapshots, retired, cache, routes })
     }
 
     /// Lays the other table over this one: it adds models, and each of its facts replaces the one here.
@@ -75,7 +79,6 @@ impl ModelTable {
     /// Limits are replaced figure by figure, a region's price list as a whole; figures for any address replace those for
     /// single regions. A name that the other table gives to a model is removed from any other model that had it as an alias
     /// or a variant.
-    /// to a model is taken from any other model that had it as an alias or a variant.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         for (name, model) in other.models {
@@ -91,6 +94,7 @@ impl ModelTable {
         override_limits(&mut self.snapshots, other.snapshots);
         self.retired.extend(other.retired);
         self.cache.override_with(other.cache);
+        self.routes.override_with(other.routes);
         self
     }
 

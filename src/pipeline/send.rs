@@ -273,6 +273,7 @@ fn settings(opened: &Opened, order: SendRequest<'_>) -> DispatchSettings {
         pack: opened.job.pack.filter(|_| opened.conversation().schema.is_none()),
         conversation: opened.conversation(),
         open_files: order.open_files,
+        most_in_flight: opened.job.most_in_flight,
         field_owners: FieldOwners::of(&opened.job),
     }
 }

@@ -121,6 +121,7 @@ fn usual(body: &Map<String, Value>, lengths: &Lengths, thinks: bool) -> Expected
 
 #[cfg(test)]
 mod tests {
+    use crate::job::tier::ServedAt;
     use serde_json::json;
 
     use super::*;
@@ -132,7 +133,7 @@ mod tests {
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let body = body.as_object().unwrap();
         let table = std::sync::Arc::new(ModelTable::built_in().clone());
-        let facts = table.catalog("http://localhost").of(body["model"].as_str().unwrap());
+        let facts = table.catalog(&ServedAt::address("http://localhost")).of(body["model"].as_str().unwrap());
         let thinks = facts.thinks(None).unwrap_or(false);
         let estimate = super::super::estimate::of(body, &facts, thinks);
         let lengths = LikelyLengths::of(body, &facts, thinks, &estimate);

@@ -57,7 +57,7 @@ pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failur
     }
     let names_model = args.model.is_some() || args.set.iter().any(|set| set.starts_with("model.name"));
     let tables = Tables::read(file.model.table.as_deref().map(Path::new), Path::new(""))?;
-    let lookups = Lookups { region: &address_of, book: &|base_url| tables.book(base_url), zone: &time_zone };
+    let lookups = Lookups { region: &address_of, book: &|at| tables.book(at), zone: &time_zone };
     let mut asking = resolve_question(&mut file, &layers, &lookups)?;
     let mut body = match &args.request {
         Some(text) => whole_body(text)?,

@@ -16,6 +16,7 @@ use crate::diagnostic::{Diagnostic, SourceText};
 use crate::job::address::DEFAULT_BASE_URL;
 use crate::job::facts::ModelInfo;
 use crate::job::sheet_choice::SheetChoice;
+use crate::job::tier::ServedAt;
 use crate::render::Renderer;
 use crate::row::EACH;
 
@@ -93,7 +94,7 @@ impl Workshop<'_> {
 
     /// The facts known about a model in a new job's region.
     pub(super) fn facts(&self, model: &str) -> ModelInfo {
-        self.tables.book(DEFAULT_BASE_URL).of(model)
+        self.tables.book(&ServedAt::address(DEFAULT_BASE_URL)).of(model)
     }
 
     /// The languages that a text names, with commas between them, for a translation model; English if there is no text.

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use super::lookups::Lookups;
+use super::tier;
 use super::values::duration;
 use crate::config::file::{ModelSection, PriceSection, RetrySection};
 use crate::config::headers::headers;
 use crate::config::layers::Layers;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::secret_scan::names_a_variable;
-use crate::job::address::{self, DEFAULT_BASE_URL};
+use crate::job::address::{self, BATCH_CHAT_URL, DEFAULT_BASE_URL};
 use crate::job::price::{Price, Tier};
+use crate::job::tier::{ServedAt, ServiceTier};
 use crate::job::{KeySource, ModelSettings, Retry};
 
 pub(super) fn model(
@@ -18,7 +20,11 @@ pub(super) fn model(
     layers: &Layers,
     lookups: &Lookups<'_>,
 ) -> Result<ModelSettings, Diagnostic> {
-    let base_url = base_url(&section, layers, lookups)?;
+    let tier = section.tier.unwrap_or_default();
+    let base_url = match tier {
+        ServiceTier::Standard => base_url(&section, layers, lookups)?,
+        ServiceTier::BatchChat => tier::batch_chat_url(&section, layers, lookups)?,
+    };
     let local = address::check(&base_url, section.allow_http.unwrap_or(false))
         .map_err(|message| layers.problem("model.base_url", message))?;
     let sources =
@@ -42,10 +48,13 @@ pub(super) fn model(
     let is_empty = key == KeySource::Command(vec![]);
     layers.refuse_if(is_empty, "model.api_key_command", "the command is empty")?;
     let base_url = base_url.trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
+    // Its address is the tier, however that is written.
+    let tier = if base_url == BATCH_CHAT_URL { ServiceTier::BatchChat } else { tier };
     Ok(ModelSettings {
         name: section.name.filter(|name| !name.is_empty()),
-        book: (lookups.book)(&base_url),
+        book: (lookups.book)(&ServedAt { base_url: &base_url, tier, priced_in: None }),
         base_url,
+        tier,
         key,
         headers: headers(section.headers, layers)?,
         transport: section.transport.unwrap_or_default(),
@@ -83,12 +92,13 @@ fn base_url(section: &ModelSection, layers: &Layers, lookups: &Lookups<'_>) -> R
         .map_err(|message| layers.problem("model.region", message))
 }
 
-pub(super) fn retry(section: &RetrySection, layers: &Layers) -> Result<Retry, Diagnostic> {
+/// Retries and time-outs: as given, else the tier's.
+pub(super) fn retry(section: &RetrySection, tier: ServiceTier, layers: &Layers) -> Result<Retry, Diagnostic> {
     let time = |key: &str, text: &Option<String>, default: Duration| {
         let given = duration(&format!("retry.{key}"), text.as_deref(), layers)?;
         Ok::<_, Diagnostic>(given.unwrap_or(default))
     };
-    let default = Retry::default();
+    let default = Retry::of_tier(tier);
     // A time limit for answers applies to streams too: it limits their pauses.
     let timeout = time("timeout", &section.timeout, default.timeout)?;
     let idle = if section.timeout.is_some() { timeout } else { default.idle_timeout };

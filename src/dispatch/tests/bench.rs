@@ -85,6 +85,7 @@ impl Bench {
             conversation: conversation::ConversationRules::default(),
             pack: None,
             open_files: 4096,
+            most_in_flight: None,
             field_owners: FieldOwners::new(
                 ["max_tokens", "seed", "tool_choice", "response_format"].map(str::to_owned),
                 [],

@@ -59,6 +59,7 @@ fn value(flag: &str) -> &str {
         "max-duration" | "timeout" => "30s",
         "until" => "06:00",
         "cap-period" => "day",
+        "tier" => "batch-chat",
         "region" => "beijing",
         "base-url" => "http://127.0.0.1:1/v1",
         "input" | "metrics-file" => "other.jsonl",

@@ -75,6 +75,22 @@ fn the_job_file() {
             mistake("no prompt")
                 .command("run --input in.csv --output a.csv --model m --base-url http://127.0.0.1:9/v1"),
             mistake("address and region").job("model.region = \"beijing\""),
+            mistake("a tier beside an address").job("model.tier = \"batch-chat\""),
+            mistake("a tier that is not there").job("model.tier = \"batch\""),
+            mistake("a tier elsewhere").command(
+                "run --input in.csv --output a.csv --model qwen-plus --prompt p --tier batch-chat --region intl",
+            ),
+            mistake("a tier on a workspace's host").command(
+                "run --input in.csv --output a.csv --model qwen-plus --prompt p --tier batch-chat --set \
+                 model.workspace=ws-1",
+            ),
+            mistake("a tier without the model").command(
+                "run --input in.csv --output a.csv --model qwen-mt-plus --prompt p --tier batch-chat",
+            ),
+            mistake("more places than a tier has").command(
+                "run --input in.csv --output a.csv --model qwen-plus --prompt p --tier batch-chat \
+                 --concurrency 20000",
+            ),
             mistake("a region that is not there")
                 .command("run --input in.csv --output a.csv --model m --prompt p --region bejing"),
             mistake("an address without encryption").with(&["--base-url", "http://example.com/v1"]),

@@ -20,6 +20,7 @@ mod reply_variants;
 mod request_parameters;
 mod sample_jobs;
 mod settings;
+mod slow_tier;
 mod streaming;
 mod structured_answers;
 mod templates;

@@ -12,4 +12,5 @@ pub mod sheets;
 pub mod side_by_side;
 pub mod spreadsheet_programs;
 pub mod tables;
+pub mod trusted;
 pub mod unsynced_disk;

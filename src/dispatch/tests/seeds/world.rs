@@ -115,6 +115,7 @@ impl World {
             pack: None,
             conversation: conversation::ConversationRules::default(),
             open_files: 4096,
+            most_in_flight: None,
             field_owners: FieldOwners::default(),
         }
     }
