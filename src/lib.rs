@@ -7,6 +7,8 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "the build without tests is checked"))]
 
 // Nouns: values, without files, clocks or a runtime.
+#[cfg(not(main_alone))]
+mod batch_service;
 mod bottleneck;
 mod checks;
 mod config;
@@ -95,6 +97,9 @@ mod library {
 
     pub use crate::api::client::{ClientSettings, HttpEndpoint};
     pub use crate::api::key::Key;
+    pub use crate::batch_service::{
+        BatchCounts, BatchError, BatchOrder, BatchService, BatchState, CreateFault, ProviderBatch,
+    };
     pub use crate::endpoint::Endpoint;
     pub use crate::outcome::{Answer, Fault, FaultKind, Reply, Usage};
     pub use crate::request::{ChatRequest, Fingerprint};

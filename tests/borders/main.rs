@@ -14,6 +14,7 @@ use house::{HOUSE, room_of};
 const NOUNS: &[&str] = &[
     // As "durable": names, and no file.
     "beside",
+    "batch_service",
     "bottleneck",
     "checks",
     "config",
