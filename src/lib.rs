@@ -133,6 +133,7 @@ pub mod inside {
     pub use crate::journal::reader::Reader;
     pub use crate::journal::runs::RunRecord;
     pub use crate::note::{JournalEvent, Outcome, PackPlace, RequestEnd, RowKey, SendTime};
+    pub use crate::packs::{PackText, apart_from_neighbours, taken_apart};
     pub use crate::pieces::{Frame, SplitBy, halves, mismatch, parts};
     pub use crate::pipeline::output::{Destination, write};
     pub use crate::pipeline::plan::{Purpose, plan};
