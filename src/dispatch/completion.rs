@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::bill::Bill;
 use super::circuit_breaker::{Fate, PassingFault, Situation};
 use super::dispatcher::Dispatcher;
-use super::flight::{Finished, SentRequest};
+use super::flight::{Finished, Flight, SentRequest};
 use super::ledger::Ledger;
 use super::pace::Ticket;
 use super::pass::Pass;
@@ -19,11 +19,6 @@ use crate::endpoint::Endpoint;
 use crate::failpoint::meet;
 use crate::note::{Outcome, PackPlace, SendTime};
 use crate::outcome::{Answer, Fault, FaultKind};
-
-/// The number of ends over which the share of throttled ones is measured, and the share up to which a row that is throttled
-/// while others are let in is throttled for itself.
-const THROTTLED_OF: f64 = 64.0;
-const FEW_THROTTLED: f64 = 0.1;
 
 /// Throttled tries of a pack that was overtaken after which its rows go alone: it may be too large for a limit.
 const OVERTAKEN_PACK: u32 = 3;
@@ -37,13 +32,15 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         meet("dispatch.answered");
         let now = Instant::now();
         let Finished { work, flight, latency, reply } = finished;
-        self.sent_at.remove(&flight.order);
-        self.dispatcher.preflight.back(work.request.shape, now);
-        let quick = self.dispatcher.window.is_quick(latency);
+        let service = self.dispatcher.services.of(flight.service);
+        service.traffic.ended(flight.order);
+        service.preflight.back(work.request.shape, now);
+        let quick = service.window.is_quick(latency);
         let bill = Bill::of(&reply, &work.request, &flight, quick);
         self.dispatcher.budget.settle(flight.reservation, &bill);
         let sent = SendTime { at: flight.at, latency, worst: flight.reservation, pack: PackPlace::ALONE };
-        let end = SentRequest { order: flight.order, sent, cost: bill.cost, reserved: bill.reserved };
+        let Flight { order, service, .. } = flight;
+        let end = SentRequest { order, service, sent, cost: bill.cost, reserved: bill.reserved };
         match reply {
             Ok(answer) => self.answered(work, answer, end, flight.ticket, now),
             Err(fault) => self.faulted(work, fault, end, flight.ticket, now),
@@ -51,20 +48,23 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     fn answered(&mut self, work: Work, answer: Answer, end: SentRequest, ticket: Ticket, now: Instant) {
-        self.dispatcher.window.observe(end.sent.latency);
-        self.dispatcher.breaker.served(&work.allowance);
+        let Dispatcher { services, pace, .. } = &mut *self.dispatcher;
+        let service = services.of(end.service);
+        service.window.observe(end.sent.latency);
+        service.breaker.served(&work.allowance);
         if let Some(usage) = &answer.usage {
-            self.dispatcher.pace.answered(ticket, now, (&work.request.estimate, work.rows()), usage);
+            let size = (&work.request.estimate, work.rows());
+            pace.answered(ticket, now, size, usage, &mut service.pace);
         }
         let (counted, estimate) =
             (answer.usage.and_then(|usage| usage.completion_tokens), &work.request.estimate);
         if counted.is_some() || estimate.unbounded {
-            self.dispatcher.pace.learn_length(estimate, answer.length(), work.rows());
+            pace.learn_length(estimate, answer.length(), work.rows());
         }
-        self.service_is_there(now);
-        self.let_in = self.let_in.max(end.order);
-        self.throttling -= self.throttling / THROTTLED_OF;
-        for ended in self.dispatcher.preflight.heard(end.order) {
+        self.service_is_there(end.service, now);
+        let service = self.dispatcher.services.of(end.service);
+        service.traffic.answered(end.order);
+        for ended in service.preflight.heard(end.order) {
             self.store(ended);
         }
         match work.pack {
@@ -88,7 +88,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         // If an address answered before and now returns a stranger's page, the address is not wrong; but a key may be
         // rejected by anyone.
         let on_the_way =
-            fault.foreign && fault.status != Some(401) && self.dispatcher.preflight.has_answered();
+            fault.foreign && fault.status != Some(401) && self.preflight(end.service).has_answered();
         let kind = match fault.kind {
             FaultKind::JobRefused if on_the_way => FaultKind::Transient,
             kind => kind,
@@ -98,7 +98,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             FaultKind::Throttled => self.throttled(work, fault, end, ticket, now),
             FaultKind::Unreachable | FaultKind::StaleConnection | FaultKind::Transient => {
                 if fault.kind == FaultKind::Unreachable {
-                    self.dispatcher.pace.unused(ticket, now);
+                    self.unused(ticket, end.service, now);
                 }
                 self.in_passing_trouble(work, kind, fault, end, now);
             }
@@ -109,20 +109,20 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             // It may be one row's fault: each shows by itself.
             _ if packed => self.fell_apart(work, fault, end, now),
             FaultKind::Unusable if work.unusable == 0 => {
-                self.service_is_there(now);
-                self.dispatcher.preflight.accepted(work.request.shape);
+                self.service_is_there(end.service, now);
+                self.preflight(end.service).accepted(work.request.shape);
                 work.unusable += 1;
                 self.again(work, fault, end, now);
             }
             FaultKind::Unusable if fault.code == EMPTY_ANSWER => {
-                self.service_is_there(now);
+                self.service_is_there(end.service, now);
                 self.emptied(work, fault, end, now);
             }
             FaultKind::CutByServer => {
-                self.service_is_there(now);
+                self.service_is_there(end.service, now);
                 self.cut(work, fault, end, now);
             }
-            FaultKind::JobRefused if !self.dispatcher.preflight.is_the_row_s(&fault, &work) => {
+            FaultKind::JobRefused if !self.preflight(end.service).is_the_row_s(&fault, &work) => {
                 self.store(end.of(&work, Outcome::Retry(fault.clone())));
                 self.end(StopReason::Refused(fault));
             }
@@ -130,31 +130,35 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             | FaultKind::InvalidAnswer
             | FaultKind::RowRefused
             | FaultKind::JobRefused => {
-                self.service_is_there(now);
+                self.service_is_there(end.service, now);
                 self.refused(&work, fault, end);
             }
         }
     }
 
     fn throttled(&mut self, mut work: Work, fault: Fault, end: SentRequest, ticket: Ticket, now: Instant) {
-        let overtaken = self.is_overtaken(&mut work, end.order);
+        let is_last = self.in_flight.is_empty() && self.rows.is_none() && self.queues.len() == 0;
+        let traffic = &mut self.dispatcher.services.of(end.service).traffic;
+        let overtaken = traffic.is_overtaken(&mut work, end.order, is_last);
         if overtaken && work.pack.is_some() && work.overtaken >= OVERTAKEN_PACK {
-            self.dispatcher.pace.unused(ticket, now);
+            self.unused(ticket, end.service, now);
             self.store_ends(&work, end, Outcome::Retry(fault));
             return self.scatter(work, now);
         }
         if overtaken && work.overtaken >= self.dispatcher.retry.max_attempts {
-            self.dispatcher.pace.unused(ticket, now);
+            self.unused(ticket, end.service, now);
             return self.refused(&work, fault, end);
         }
         let longest = self.dispatcher.retry.max_backoff;
         let hold = self.within_patience(&fault).or(fault.retry_after.map(|asked| asked.min(longest)));
+        let Dispatcher { services, pace, .. } = &mut *self.dispatcher;
+        let service = services.of(end.service);
         match overtaken {
             // This row is too large for a limit; the others need not slow down.
-            true => self.dispatcher.pace.unused(ticket, now),
-            false => self.dispatcher.pace.throttled(ticket, now, hold, fault.for_tokens),
+            true => pace.unused(ticket, now, &mut service.pace),
+            false => pace.throttled(ticket, now, hold, fault.for_tokens, &mut service.pace),
         }
-        if self.dispatcher.breaker.throttled(now) {
+        if service.breaker.throttled(now) {
             self.hasten(now);
         }
         work.throttled += 1;
@@ -173,7 +177,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let trouble =
             PassingFault { kind, own: fault.is_the_api_s_own(), asked: self.within_patience(&fault) };
         let place = Situation { alone: self.rows.is_none() && self.queues.fresh.is_empty(), last: self.last };
-        let Dispatcher { breaker, dice, .. } = &mut *self.dispatcher;
+        let Dispatcher { services, dice, .. } = &mut *self.dispatcher;
+        let breaker = &mut services.of(end.service).breaker;
         let verdict = breaker.faulted(now, trouble, place, &mut work.allowance, dice);
         work.throttled = 0;
         // A fault of the moment is met again as it is, once.
@@ -185,25 +190,16 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             _ if self.is_out() => self.again(work, fault, end, now),
             _ if work.pack.is_some() => self.fell_apart(work, fault, end, now),
             verdict => {
-                let ending = self.gave_up(verdict, fault);
+                let ending = self.gave_up(end.service, verdict, fault);
                 self.store(end.of(&work, ending));
             }
         }
     }
 
-    /// Whether a row is throttled for itself: others sent after it were let in, and hardly any of those were throttled. If
-    /// many were, the rate is too high.
-    fn is_overtaken(&mut self, work: &mut Work, turn: u64) -> bool {
-        self.throttling += (1.0 - self.throttling) / THROTTLED_OF;
-        // A row that is alone keeps its earlier status as overtaken.
-        if work.overtaken > 0 && self.in_flight.is_empty() && self.rows.is_none() && self.queues.len() == 0 {
-            work.overtaken += 1;
-            return true;
-        }
-        if self.throttling > FEW_THROTTLED {
-            return false;
-        }
-        work.was_throttled(turn, self.let_in)
+    /// A request never reached a model.
+    fn unused(&mut self, ticket: Ticket, service: usize, now: Instant) {
+        let Dispatcher { services, pace, .. } = &mut *self.dispatcher;
+        pace.unused(ticket, now, &mut services.of(service).pace);
     }
 
     /// The wait requested by the service, if the job is that patient. A longer one applies to this row only: the other rows
@@ -216,7 +212,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     fn take_turn(&mut self, work: Work, turn: Turn, end: SentRequest, now: Instant) {
         match turn {
             Turn::Answered(answer) => {
-                for ended in self.dispatcher.preflight.answered(work.request.shape) {
+                for ended in self.preflight(end.service).answered(work.request.shape) {
                     self.store(ended);
                 }
                 self.store(end.of(&work, Outcome::Answered(answer)));
@@ -224,14 +220,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             Turn::Failed(fault) => self.refused(&work, fault, end),
             Turn::Ask(step, request) => {
                 let mut work = work;
-                self.dispatcher.preflight.accepted(work.request.shape);
+                self.preflight(end.service).accepted(work.request.shape);
                 work.continue_with(*request);
                 self.step(&mut work, step, end);
                 self.queues.wait(now, work);
             }
             Turn::Call(step, calls) => {
                 let mut work = work;
-                self.dispatcher.preflight.accepted(work.request.shape);
+                self.preflight(end.service).accepted(work.request.shape);
                 self.step(&mut work, step, end);
                 self.queues.call_later(work, calls);
             }

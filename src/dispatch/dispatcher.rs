@@ -9,10 +9,12 @@ use super::carry_over::CarryOver;
 use super::circuit_breaker::CircuitBreaker;
 use super::concurrency::Window;
 use super::live_limits::{LiveLimits, ends_at};
-use super::pace::Pace;
+use super::pace::{Pace, ServicePace};
 use super::packing::RowPacking;
 use super::preflight::Preflight;
 use super::retry::Dice;
+use super::service::{Service, Traffic};
+use super::services::Services;
 use crate::conversation;
 use crate::endpoint::Endpoint;
 use crate::job::Retry;
@@ -44,16 +46,13 @@ pub struct DispatchSettings {
 
 /// Sends rows, pass after pass, under one set of limits.
 pub struct Dispatcher<'e, E> {
-    pub(super) endpoint: &'e E,
+    pub(super) services: Services<'e, E>,
     pub(super) toolbox: &'e dyn Toolbox,
     pub(super) conversation: conversation::ConversationRules,
     pub(super) retry: Retry,
     pub(super) dice: Dice,
     pub(super) pace: Pace,
     pub(super) budget: Budget,
-    pub(super) breaker: CircuitBreaker,
-    pub(super) window: Window,
-    pub(super) preflight: Preflight,
     pub(super) packing: Option<RowPacking>,
     began: Instant,
     /// Time that earlier runs have spent.
@@ -81,17 +80,13 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
         let recent: Vec<(Instant, u64)> = past.recent.iter().filter_map(before).collect();
         let DispatchSettings { quotas, concurrency, caps, .. } = *rules;
         Self {
-            endpoint,
+            services: Services(vec![service(endpoint, rules, past, now)]),
             toolbox,
             conversation: rules.conversation.clone(),
             retry: rules.retry,
             dice,
             pace: Pace::new(rules.quotas, now, &recent).after(past.longest_answer),
             budget: Budget::new(rules.caps, past.cost, past.tokens, past.reserved),
-            breaker: CircuitBreaker::new(rules.retry, now, past.reached),
-            window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files)
-                .within(rules.most_in_flight),
-            preflight: Preflight::new(rules.field_owners.clone(), past.works),
             packing: rules.pack.map(RowPacking::new),
             began: now,
             spent: past.duration,
@@ -127,9 +122,12 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             return;
         }
         if terms.quotas != before.quotas {
-            self.pace.change(terms.quotas, now);
+            let services = self.services.0.iter_mut().map(|service| &mut service.pace);
+            self.pace.change(terms.quotas, now, services);
         }
-        self.window.change(terms.concurrency, terms.quotas.requests_each_second());
+        for service in &mut self.services.0 {
+            service.window.change(terms.concurrency, terms.quotas.requests_each_second());
+        }
         self.budget.change(terms.caps);
         if terms.since > before.since {
             self.budget.restart();
@@ -139,14 +137,37 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             (true, None) => self.paused_since = Some(now),
             (false, Some(since)) => {
                 self.paused_since = None;
-                self.breaker.was_paused(now - since);
+                self.services.0.iter_mut().for_each(|service| service.breaker.was_paused(now - since));
             }
             _ => {}
         }
     }
 
+    /// The requests per second that can be sent at present; `None` when nothing limits them.
+    pub(super) fn rate(&self, now: Instant) -> Option<f64> {
+        self.pace.rate(now, self.services.paces())
+    }
+
     /// When the service's silence ends the run; never while the run itself is silent.
     pub(super) fn patience_ends(&self) -> Option<Instant> {
-        self.breaker.patience_ends().filter(|_| !self.terms.paused)
+        self.services.patience_ends().filter(|_| !self.terms.paused)
+    }
+}
+
+/// A service of which nothing is known but what earlier runs leave behind.
+fn service<'e, E>(
+    endpoint: &'e E,
+    rules: &DispatchSettings,
+    past: &CarryOver,
+    now: Instant,
+) -> Service<'e, E> {
+    Service {
+        endpoint,
+        pace: ServicePace::new(Quotas::default(), now, &[]),
+        window: Window::new(rules.concurrency, rules.quotas.requests_each_second(), rules.open_files)
+            .within(rules.most_in_flight),
+        breaker: CircuitBreaker::new(rules.retry, now, past.reached),
+        preflight: Preflight::new(rules.field_owners.clone(), past.works),
+        traffic: Traffic::default(),
     }
 }

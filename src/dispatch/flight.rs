@@ -28,6 +28,8 @@ pub(super) struct Finished {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flight {
     pub(super) order: u64,
+    /// The number of the service.
+    pub(super) service: usize,
     pub(super) ticket: Ticket,
     /// The most that it can use, and the reservation for that.
     pub(super) worst_estimate: Estimate,
@@ -51,10 +53,11 @@ impl Flight {
     }
 }
 
-/// When a request was sent, in which turn, and its usage.
+/// When a request was sent, in which turn, to which service, and its usage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SentRequest {
     pub(super) order: u64,
+    pub(super) service: usize,
     pub(super) sent: SendTime,
     pub(super) cost: Option<f64>,
     pub(super) reserved: Reserve,
@@ -74,10 +77,10 @@ impl SentRequest {
         let reserved = shares::of_reserve(self.reserved, weights);
         let costs = self.cost.map(|cost| shares::of_cost(cost, weights));
         let of_row = |((number, worst), reserved): ((u32, Reserve), Reserve)| Self {
-            order: self.order,
             sent: SendTime { worst, pack: PackPlace { rows, number }, ..self.sent },
             cost: costs.as_ref().and_then(|costs| costs.get(number as usize).copied()),
             reserved,
+            ..self
         };
         (0..rows).zip(worst).zip(reserved).map(of_row).collect()
     }

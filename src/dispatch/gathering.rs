@@ -61,12 +61,13 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let dispatcher = &mut *self.dispatcher;
         let packing = dispatcher.packing.as_mut()?;
         let text = first.travel.as_deref().filter(|_| first.pack.is_none())?;
-        let is_probe = dispatcher.breaker.next_probe().is_some();
-        if is_probe || !dispatcher.preflight.is_let_through(first.request.shape) {
+        let is_probe = dispatcher.services.next_probe().is_some();
+        if is_probe || !dispatcher.services.let_through(first.request.shape) {
             return None;
         }
-        let in_flight = dispatcher.window.requests_each_second();
-        let room = packing.room(dispatcher.pace.tokens_each(now, in_flight));
+        let services = &dispatcher.services;
+        let in_flight = services.requests_each_second();
+        let room = packing.room(dispatcher.pace.tokens_each(now, services.paces(), in_flight));
         let size = dispatcher.pace.row_size(text, &first.request.estimate);
         packing.reach = PackReach { rows: room.takes(std::iter::repeat_n(size, room.rows)), needs: 0 };
         Some((text.key, room))

@@ -4,9 +4,10 @@
 //! its worst case. A request ends in an answer or a fault, and a fault leads to another try, to this row's failure, or to
 //! the end of the job. The end is written to the journal, and counts once the journal reports that it is on disk.
 //!
-//! A [`Dispatcher`] holds the state between passes: `pace` (rate and token limits, and the brake that finds the rate a
-//! service admits), `concurrency` (slots), `budget` (caps, by reservation; `bill` is the usage of a request), `preflight`
-//! (the first rows), `circuit_breaker` (an outage, or one row's trouble), and `live_limits` (changes while it runs). A
+//! A [`Dispatcher`] holds the state between passes: `pace` (rate and token limits, over all services), `budget` (caps, by
+//! reservation; `bill` is the usage of a request), `live_limits` (changes while it runs), and its `services`. A `service` has
+//! everything that is known of one address alone: its own `pace` (its limits, and the brake that finds the rate it admits),
+//! `concurrency` (slots), `preflight` (the first rows), and `circuit_breaker` (an outage, or one row's trouble). A
 //! `pass` has the active rows (`work`), how far they are handed out (`handout`) and what may be in flight (`exposure`). In
 //! calling order: `pass_loop` asks `scheduling` for the next row, which `readiness` decides from queues, limits and time;
 //! `flight` sends it, `completion` handles its end (`retry`, `reserved`), `tool_round` runs the tools that an answer calls,
@@ -47,6 +48,8 @@ mod reserved;
 pub mod retry;
 mod row_end;
 mod scheduling;
+mod service;
+mod services;
 pub mod stop;
 mod tool_round;
 mod unpacking;

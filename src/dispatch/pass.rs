@@ -1,8 +1,5 @@
 //! The state of one pass over the rows.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::Receiver;
@@ -42,13 +39,7 @@ pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) in_flight: FuturesUnordered<LocalBoxFuture<'e, Finished>>,
     /// Rows whose tools are running.
     pub(super) tool_rounds: FuturesUnordered<LocalBoxFuture<'e, ToolRound>>,
-    /// When the requests in flight were sent, by their order.
-    pub(super) sent_at: BTreeMap<u64, Instant>,
     pub(super) sent: u64,
-    /// The last turn in which an answered request was sent.
-    pub(super) let_in: u64,
-    /// The share of throttled requests among the latest ends.
-    pub(super) throttling: f64,
     /// Whether the last request sent was a repeated one.
     pub(super) went_again: bool,
     pub(super) ahead: Handout,
@@ -75,6 +66,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         observer: &'p mut dyn Observer,
         last: bool,
     ) -> Self {
+        dispatcher.services.forget_traffic();
         Self {
             dispatcher,
             ledger,
@@ -85,10 +77,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             queues: Queues::default(),
             in_flight: FuturesUnordered::new(),
             tool_rounds: FuturesUnordered::new(),
-            sent_at: BTreeMap::new(),
             sent: 0,
-            let_in: 0,
-            throttling: 0.0,
             went_again: false,
             ahead: Handout::new(Instant::now()),
             exposure: Exposure::default(),
@@ -133,8 +122,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
     }
 
     pub(super) fn places(&self) -> usize {
-        let oldest = self.sent_at.values().next().map_or(Duration::ZERO, Instant::elapsed);
-        self.dispatcher.window.places(oldest)
+        self.dispatcher.services.places()
     }
 
     /// Whether the pass has a reason to end, and starts nothing more.

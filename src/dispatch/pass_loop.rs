@@ -67,9 +67,9 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             }
             self.wait(wake).await?;
         }
-        for ended in self.dispatcher.preflight.close() {
-            self.store(ended);
-        }
+        let services = self.dispatcher.services.0.iter_mut();
+        let held: Vec<_> = services.flat_map(|service| service.preflight.close()).collect();
+        held.into_iter().for_each(|ended| self.store(ended));
         let abandoned = self.in_flight.len();
         self.in_flight.clear();
         self.tool_rounds.clear();
@@ -163,23 +163,25 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    fn send(&mut self, work: Work, flight: Flight, now: Instant) {
+    fn send(&mut self, mut work: Work, flight: Flight, now: Instant) {
         meet("dispatch.send");
-        self.sent_at.insert(flight.order, now);
-        let Dispatcher { endpoint, retry, .. } = &*self.dispatcher;
-        self.in_flight.push(Box::pin(flight.fly(*endpoint, work, *retry)));
+        let Dispatcher { services, retry, .. } = &mut *self.dispatcher;
+        let service = services.of(flight.service);
+        service.traffic.sent(flight.order, now);
+        work.service = flight.service;
+        self.in_flight.push(Box::pin(flight.fly(service.endpoint, work, *retry)));
     }
 
     fn look_at_the_clock(&mut self, now: Instant) {
         if self.reason.is_some() {
             return;
         }
-        let breaker = &self.dispatcher.breaker;
+        let services = &self.dispatcher.services;
         let reason = match () {
             () if *self.stop.borrow() != StopLevel::None => StopReason::Interrupted,
             () if self.dispatcher.terms.time_is_up => StopReason::Cap(Cap::Until),
             () if self.dispatcher.ends_at.is_some_and(|end| end <= now) => StopReason::Cap(Cap::Duration),
-            () if breaker.was_never_reached() => StopReason::NeverReached(self.last_fault()),
+            () if services.were_never_reached() => StopReason::NeverReached(self.last_fault()),
             () if self.dispatcher.patience_ends().is_some_and(|end| end <= now) => {
                 StopReason::Outage(self.last_fault())
             }
@@ -193,7 +195,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         if self.reason.is_some() || self.dispatcher.terms.paused {
             return;
         }
-        if let Some(probe) = self.dispatcher.breaker.next_probe() {
+        if let Some(probe) = self.dispatcher.services.next_probe() {
             if probe > now
                 || self.queues.goes_again()
                 || self.fresh_row(now) == FreshRow::Ready
@@ -208,7 +210,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             return;
         }
         while let Some(mut work) = self.queues.take_due(now) {
-            match self.dispatcher.breaker.waited(&mut work.allowance, self.last) {
+            match self.dispatcher.services.waited(&mut work.allowance, self.last) {
                 Fate::Again(_) => self.goes_again(work),
                 // Each of its rows has tries of its own.
                 _ if work.pack.is_some() => self.scatter(work, now),
@@ -236,7 +238,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         if self.ahead.is_pending() {
             return;
         }
-        let (places, rate) = (self.places(), self.dispatcher.pace.rate(now));
+        let (places, rate) = (self.places(), self.dispatcher.rate(now));
         let packs = self.pack_reach();
         if let Some(below) = self.ahead.announce(now, &self.queues.fresh, places, rate, packs) {
             meet("dispatch.hand-out.before");

@@ -9,8 +9,9 @@ use super::dispatcher::Dispatcher;
 use super::flight::SentRequest;
 use super::ledger::Ledger;
 use super::pass::Pass;
-use super::preflight::Judgement;
+use super::preflight::{Judgement, Preflight};
 use super::retry;
+use super::service::Service;
 use super::work::Work;
 use crate::endpoint::Endpoint;
 use crate::note::{Outcome, RequestEnd};
@@ -30,8 +31,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         end: SentRequest,
         now: Instant,
     ) {
-        let Dispatcher { breaker, retry, dice, .. } = &mut *self.dispatcher;
-        breaker.settle(&mut work.allowance);
+        let Dispatcher { services, retry, dice, .. } = &mut *self.dispatcher;
+        services.of(end.service).breaker.settle(&mut work.allowance);
         let failures = (work.allowance.failures() + work.throttled + work.unusable).max(1);
         let due = now + retry::backoff(retry, &fault, failures, dice).max(at_least);
         work.fault = Some(Box::new(fault.clone()));
@@ -40,8 +41,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     }
 
     /// How a row ends in this pass after it has used up its tries.
-    pub(super) fn gave_up(&mut self, verdict: Fate, fault: Fault) -> Outcome {
-        self.dispatcher.preflight.gave_up();
+    pub(super) fn gave_up(&mut self, service: usize, verdict: Fate, fault: Fault) -> Outcome {
+        self.preflight(service).gave_up();
         match verdict {
             Fate::UsedUp => {
                 self.set_aside += 1;
@@ -58,30 +59,36 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// A row used up its tries while waiting, because others were answered meanwhile.
     pub(super) fn gave_up_waiting(&mut self, work: Work, verdict: Fate) {
         let fault = work.fault.map_or_else(|| self.last_fault(), |fault| *fault);
-        let ending = self.gave_up(verdict, fault);
+        let ending = self.gave_up(work.service, verdict, fault);
         self.store(RequestEnd::unsent(work.row, work.allowance.tries(), ending));
     }
 
     /// A row had an end that another try would not change.
     pub(super) fn refused(&mut self, work: &Work, fault: Fault, end: SentRequest) {
-        let order = end.order;
+        let sent = (end.service, Some(end.order));
         let ended = end.of(work, Outcome::Failed(fault.clone()));
-        self.failed(ended, fault, work, Some(order));
+        self.failed(ended, fault, work, sent);
     }
 
     /// A row has failed for good, and perhaps the job with it, if the row is one of the first, or nobody is answered any
     /// more. Only the verdict is held back while that is open: that the request was sent, and what it cost, is stored at
-    /// once.
-    pub(super) fn failed(&mut self, ended: RequestEnd, fault: Fault, work: &Work, order: Option<u64>) {
+    /// once. `service`, `order`: where its last request was sent, and in which turn, if it was that request that failed.
+    pub(super) fn failed(
+        &mut self,
+        ended: RequestEnd,
+        fault: Fault,
+        work: &Work,
+        (service, order): (usize, Option<u64>),
+    ) {
         // A paid answer that is not what the job requires is stored with its verdict.
         let unfit = fault.unfit_answer().is_some();
         let verdict = match unfit {
             true => ended.clone(),
             false => RequestEnd::unsent(ended.row.clone(), ended.tries, ended.ending.clone()),
         };
-        let sent_at = &self.sent_at;
-        let is_open = |first: u64, last: u64| sent_at.range(first..=last).next().is_some();
-        match self.dispatcher.preflight.refused(verdict, &fault, work, order, is_open) {
+        let Service { preflight, traffic, .. } = self.dispatcher.services.of(service);
+        let is_open = |first: u64, last: u64| traffic.is_open(first, last);
+        match preflight.refused(verdict, &fault, work, order, is_open) {
             Judgement::Open if unfit => {}
             Judgement::Open => self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended }),
             Judgement::Rows(verdicts) => {
@@ -99,7 +106,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 if !unfit {
                     self.store(RequestEnd { ending: Outcome::Retry(fault), ..ended });
                 }
-                for verdict in self.dispatcher.preflight.abandon() {
+                for verdict in self.preflight(service).abandon() {
                     self.store(verdict);
                 }
                 self.end(reason);
@@ -107,11 +114,15 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    pub(super) fn service_is_there(&mut self, now: Instant) {
+    pub(super) fn service_is_there(&mut self, service: usize, now: Instant) {
         self.take_outage_back();
-        if self.dispatcher.breaker.answered(now) {
+        if self.dispatcher.services.of(service).breaker.answered(now) {
             self.hasten(now);
         }
+    }
+
+    pub(super) fn preflight(&mut self, service: usize) -> &mut Preflight {
+        &mut self.dispatcher.services.of(service).preflight
     }
 
     /// The service is back: rows with a much longer wait return within seconds, at the pace of the limits.

@@ -44,12 +44,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
 
     /// What queues and limits say now.
     fn readiness(&self, now: Instant) -> Readiness {
-        let Dispatcher { terms, breaker, retry, .. } = &*self.dispatcher;
+        let Dispatcher { terms, services, retry, .. } = &*self.dispatcher;
         Readiness {
             stops: self.stops(),
             paused: terms.paused,
-            probe: breaker.next_probe(),
-            somebody_answered: breaker.patience_ends().is_none(),
+            probe: services.next_probe(),
+            somebody_answered: services.patience_ends().is_none(),
             in_flight: self.in_flight.len(),
             places: self.places(),
             fresh: self.fresh_row(now),
@@ -65,10 +65,10 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// The first unsent row, as far as the journal and the first rows are concerned.
     pub(super) fn fresh_row(&self, now: Instant) -> FreshRow {
         let Some(work) = self.queues.fresh.front() else { return FreshRow::Missing };
-        let Dispatcher { preflight, breaker, .. } = &*self.dispatcher;
+        let services = &self.dispatcher.services;
         let shape = work.request.shape;
-        if !preflight.allows(shape, now, breaker.next_probe().is_some()) {
-            return FreshRow::Held(preflight.opens_at(shape, now));
+        if !services.allow(shape, now) {
+            return FreshRow::Held(services.open_at(shape, now));
         }
         match self.ahead.allows(work.row.position) && !self.gathers {
             true => FreshRow::Ready,
@@ -99,11 +99,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         };
         self.exposure.leaves(reservation, rows);
         self.went_again = goes_again;
+        let preflight = &mut self.dispatcher.services.of(flight.service).preflight;
         if !goes_again {
             self.ahead.sent();
-            self.dispatcher.preflight.sent();
+            preflight.sent();
         }
-        self.dispatcher.preflight.out(shape, now);
+        preflight.out(shape, now);
         let queue = if goes_again { &mut self.queues.cleared } else { &mut self.queues.fresh };
         match queue.pop_front() {
             Some(work) => Next::Send(Box::new(work), flight),
@@ -151,7 +152,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// With a cap, a share of the requests in flight: after a kill, the cap loses whatever was recorded but not in flight.
     fn few_ahead(&self, now: Instant) -> usize {
         let out = self.places().max(self.exposure.rows() / self.pack_reach().rows);
-        let moment = self.ahead.within_a_moment(self.dispatcher.pace.rate(now));
+        let moment = self.ahead.within_a_moment(self.dispatcher.rate(now));
         (out / SHARE_AHEAD).min(moment).max(FEWEST_AHEAD)
     }
 
@@ -163,7 +164,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         (estimate, rows): (&Estimate, usize),
         (worst_estimate, reservation): (Estimate, Reserve),
     ) -> Result<Flight, Next> {
-        let Dispatcher { budget, pace, .. } = &mut *self.dispatcher;
+        let Dispatcher { budget, pace, services, .. } = &mut *self.dispatcher;
         budget.reserve(reservation).map_err(|short| match short {
             Short::ForGood(cap) => {
                 self.beyond = Some(reservation);
@@ -176,10 +177,12 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             budget.give_back(reservation);
             return Err(Next::Wait(due, None));
         }
-        match pace.ask(now, estimate, rows) {
+        let service = 0;
+        match pace.ask(now, (estimate, rows), &mut services.of(service).pace) {
             Ok(ticket) => {
                 self.sent += 1;
-                Ok(Flight { order: self.sent, ticket, worst_estimate, reservation, at: clock::now() })
+                let (order, at) = (self.sent, clock::now());
+                Ok(Flight { order, service, ticket, worst_estimate, reservation, at })
             }
             Err((when, held_by)) => {
                 budget.give_back(reservation);

@@ -107,6 +107,6 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         let tries = work.allowance.tries();
         let ending = Outcome::Failed(fault.clone());
         let ended = RequestEnd::unsent(work.row.clone(), tries, ending);
-        self.failed(ended, fault, work, None);
+        self.failed(ended, fault, work, (work.service, None));
     }
 }

@@ -28,7 +28,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         };
         self.count_pack(apart.is_err());
         let parts = apart.unwrap_or_else(|refusal| {
-            self.dispatcher.preflight.accepted(shape);
+            self.preflight(end.service).accepted(shape);
             vec![Err(refusal); members.len()]
         });
         self.end_each(members.into_vec(), parts, answer, end, now);
@@ -71,7 +71,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// A pack met a fault that one of its rows may be to blame for: each goes alone, at once.
     pub(super) fn fell_apart(&mut self, work: Work, fault: Fault, end: SentRequest, now: Instant) {
         if fault.is_the_api_s_own() {
-            self.service_is_there(now);
+            self.service_is_there(end.service, now);
         }
         // A bad moment of the service says nothing of packs.
         if !fault.kind.passes() {

@@ -47,6 +47,8 @@ pub(crate) struct Work {
     pub overtaken: u32,
     /// What it may travel by with others; `None` for a row that goes alone.
     pub travel: Option<Box<PackText>>,
+    /// The number of the service that its last request was sent to.
+    pub service: usize,
     /// The rows that travel in its request, where there are several: they are sent again together, and end each by itself.
     pub pack: Option<Box<[Work]>>,
     /// The turn of the last throttled try for which that is not yet known.
@@ -69,6 +71,7 @@ impl Work {
             unusable: 0,
             overtaken: 0,
             travel: None,
+            service: 0,
             pack: None,
             turned_away: None,
         }

@@ -1,11 +1,15 @@
-//! All limits together: a request passes every gate, or none.
+//! All limits together: a request passes every gate, or none. Those of the job hold over all services; each service may have
+//! limits of its own, and its brake.
 
 mod adaptive;
+mod brakes;
 mod calibration;
 #[cfg(test)]
 mod late;
+mod limit_gates;
 mod request_limit;
 mod send_history;
+mod ticket;
 mod token_limit;
 
 use std::time::Duration;
@@ -16,109 +20,45 @@ use crate::job::limits::{Quota, Quotas};
 use crate::outcome::Usage;
 use crate::packs::{PackText, RowSize};
 use crate::request::Estimate;
-use adaptive::{Brake, Throttling};
+use brakes::{Brakes, ThrottlingAnswer};
 use calibration::Calibration;
-use request_limit::Spacing;
-use send_history::Record;
-use token_limit::Gate;
+use limit_gates::LimitGates;
+use ticket::later;
+pub use ticket::{HeldUntil, PacedBy, Ticket};
 
-/// Refusals up to this share of what was sent within a minute are strays.
-const STRAY: f64 = 0.001;
-
-/// The pace of a job.
+/// The pace of a job: its own limits, and the usage of its requests.
 #[derive(Debug)]
 pub struct Pace {
-    quotas: Quotas,
-    /// Per second, and per minute.
-    requests: [Option<Spacing>; 2],
-    tokens: Option<Gate>,
-    /// The brake for requests, and the record that it uses.
-    brake: (Brake, Record),
-    /// The brake for tokens, for a service that is known to count them.
-    token_brake: (Brake, Record),
+    limits: LimitGates,
     calibration: Calibration,
 }
 
-/// Permission to send one request now.
-#[derive(Debug, Clone, Copy)]
-pub struct Ticket {
-    /// When it was given.
-    pub at: Instant,
-    charged: f64,
-}
-
-/// The limit that delays a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PacedBy {
-    /// A limit of requests.
-    Requests,
-    /// The limit of tokens.
-    Tokens,
-    /// The brake, after throttling.
-    Brake,
+/// The pace of one service: its own limits, and the rate that it has been found to admit.
+#[derive(Debug)]
+pub struct ServicePace {
+    limits: LimitGates,
+    brakes: Brakes,
 }
 
 impl Pace {
     /// A pace that takes the past into account: when the requests that still count were sent, and their tokens.
     pub fn new(quotas: Quotas, now: Instant, past: &[(Instant, u64)]) -> Self {
-        let limits = [quotas.requests_per_second, quotas.requests_per_minute];
-        let spaced = quotas.requests_each_second().is_some();
-        let mut pace = Self {
-            quotas,
-            requests: limits.map(|limit| limit.map(|quota| Spacing::new(quota, now))),
-            tokens: quotas.tokens_per_minute.map(|quota| Gate::new(quota, now).with_credit(spaced)),
-            brake: Default::default(),
-            token_brake: Default::default(),
-            calibration: Calibration::default(),
-        };
-        // In order of time: each has its turn after the one before.
-        let mut past = past.to_vec();
-        past.sort_unstable();
-        for spacing in pace.requests.iter().flatten() {
-            spacing.remember(past.iter().map(|(at, _)| *at));
-        }
-        for (at, tokens) in &past {
-            if let Some(gate) = &mut pace.tokens {
-                gate.remember(*at, *tokens as f64);
-            }
-        }
-        pace
+        Self { limits: LimitGates::new(quotas, now, past), calibration: Calibration::default() }
     }
 
-    /// Applies another quota from now on, without a burst. If a limit is raised, the brake forgets what it learnt under the
+    /// Applies another quota from now on, without a burst. If a limit is raised, the brakes forget what they learnt under the
     /// old one, which can only be less.
-    pub fn change(&mut self, quotas: Quotas, now: Instant) {
-        let before = std::mem::replace(&mut self.quotas, quotas);
-        let limits = |quotas: Quotas| [quotas.requests_per_second, quotas.requests_per_minute];
-        for ((spacing, before), after) in self.requests.iter_mut().zip(limits(before)).zip(limits(quotas)) {
-            *spacing = match (spacing.take(), after) {
-                (_, None) => None,
-                (Some(spacing), after) if before == after => Some(spacing),
-                (Some(spacing), Some(after)) => Some(spacing.changed(after, now)),
-                (None, Some(after)) => Some(Spacing::put_up(after, now)),
-            };
-        }
-        let tokens = [before.tokens_per_minute, quotas.tokens_per_minute];
-        let gate = match (self.tokens.take(), tokens[1]) {
-            (_, None) => None,
-            (Some(gate), after) if tokens[0] == after => Some(gate),
-            (Some(gate), Some(after)) => Some(gate.changed(after, now)),
-            (None, Some(after)) => Some(Gate::put_up(after, now)),
-        };
-        let spaced = quotas.requests_each_second().is_some();
-        self.tokens = gate.map(|gate| gate.with_credit(spaced));
-        let is_raised = |[before, after]: [Option<f64>; 2]| {
-            before.is_some_and(|before| after.is_none_or(|after| after > before))
-        };
-        if is_raised([before, quotas].map(|quotas| quotas.requests_each_second())) {
-            self.brake.0.forget();
-        }
-        if is_raised(tokens.map(|quota| quota.map(Quota::amount))) {
-            self.token_brake.0.forget();
-        }
+    pub fn change<'s>(
+        &mut self,
+        quotas: Quotas,
+        now: Instant,
+        services: impl Iterator<Item = &'s mut ServicePace>,
+    ) {
+        let raised = self.limits.change(quotas, now);
+        services.for_each(|service| service.brakes.forget(raised));
     }
 
-    /// Requests permission to send a request of so many rows now.
+    /// Requests permission to send a request of so many rows to a service now.
     ///
     /// # Errors
     ///
@@ -126,36 +66,14 @@ impl Pace {
     pub fn ask(
         &mut self,
         now: Instant,
-        estimate: &Estimate,
-        rows: usize,
-    ) -> Result<Ticket, (Instant, PacedBy)> {
+        (estimate, rows): (&Estimate, usize),
+        service: &mut ServicePace,
+    ) -> Result<Ticket, HeldUntil> {
         let charged = self.calibration.expected(estimate, rows);
-        let brakes = [&self.brake, &self.token_brake].map(|(brake, _)| brake.ready(now).err());
-        let mut held = brakes.into_iter().flatten().max().map(|when| (when, PacedBy::Brake));
-        let mut hold = |ready: Result<(), Instant>, by: PacedBy| {
-            if let Err(when) = ready
-                && held.is_none_or(|(latest, _)| when > latest)
-            {
-                held = Some((when, by));
-            }
-        };
-        for spacing in self.requests.iter().flatten() {
-            hold(spacing.ready(now), PacedBy::Requests);
-        }
-        if let Some(gate) = &mut self.tokens {
-            hold(gate.ready(now, charged), PacedBy::Tokens);
-        }
-        if let Some(held) = held {
-            return Err(held);
-        }
-        for ((brake, record), amount) in [(&mut self.brake, 1.0), (&mut self.token_brake, charged)] {
-            brake.pass(now, amount);
-            record.sent(now, amount);
-        }
-        self.requests.iter().flatten().for_each(|spacing| spacing.pass(now));
-        if let Some(gate) = &mut self.tokens {
-            gate.pass(now, charged);
-        }
+        later(service.ready(now, charged), self.limits.ready(now, charged))?;
+        self.limits.pass(now, charged);
+        service.limits.pass(now, charged);
+        service.brakes.pass(now, charged);
         Ok(Ticket { at: now, charged })
     }
 
@@ -166,44 +84,37 @@ impl Pace {
         now: Instant,
         (estimate, rows): (&Estimate, usize),
         usage: &Usage,
+        service: &mut ServicePace,
     ) {
         self.calibration.learn(estimate, usage, rows);
         // Tokens that the service did not count stay as charged.
         let Some(total_tokens) = usage.total_tokens else { return };
-        let (brake, record) = &mut self.token_brake;
-        let difference = total_tokens as f64 - ticket.charged;
-        brake.correct(now, difference);
-        record.correct(ticket.at, difference);
-        self.settle(ticket, now, total_tokens as f64);
+        service.brakes.correct(ticket, now, total_tokens as f64 - ticket.charged);
+        self.settle(ticket, now, total_tokens as f64, service);
     }
 
     /// A request never reached a model: its tokens are returned.
-    pub fn unused(&mut self, ticket: Ticket, now: Instant) {
-        self.settle(ticket, now, 0.0);
+    pub fn unused(&mut self, ticket: Ticket, now: Instant, service: &mut ServicePace) {
+        self.settle(ticket, now, 0.0, service);
     }
 
-    /// A request was throttled: the whole job slows down. `tokens`: the service gives their number as the reason.
-    pub fn throttled(&mut self, ticket: Ticket, now: Instant, retry_after: Option<Duration>, tokens: bool) {
-        self.unused(ticket, now);
-        self.brake.1.refused(ticket.at, 1.0);
-        self.token_brake.1.refused(ticket.at, ticket.charged);
-        let limit = match tokens {
-            true => self.quotas.tokens_per_minute.map(Quota::each_second),
-            false => self.quotas.requests_each_second(),
-        };
-        let limit = limit.unwrap_or(f64::INFINITY);
-        let (brake, record) = if tokens { &mut self.token_brake } else { &mut self.brake };
-        let throttling = Throttling {
-            sent_at: ticket.at,
-            rate: record.rate(now, limit),
-            let_in: record.let_in(),
-            total: record.total,
-            began: record.began.unwrap_or(now),
-            each: record.each(),
-            retry_after,
-            is_stray: record.share_refused() <= STRAY,
-        };
-        brake.throttled(now, throttling);
+    /// A request was throttled: the service is asked less from now on. `tokens`: it gives their number as the reason.
+    pub fn throttled(
+        &mut self,
+        ticket: Ticket,
+        now: Instant,
+        retry_after: Option<Duration>,
+        tokens: bool,
+        service: &mut ServicePace,
+    ) {
+        self.unused(ticket, now, service);
+        let limits =
+            [self.limits.quotas(), service.limits.quotas()].into_iter().filter_map(|quotas| match tokens {
+                true => quotas.tokens_per_minute.map(Quota::each_second),
+                false => quotas.requests_each_second(),
+            });
+        let limit = limits.fold(f64::INFINITY, f64::min);
+        service.brakes.throttled(ticket, now, ThrottlingAnswer { retry_after, tokens, limit });
     }
 
     /// The expected tokens of a request before any answer.
@@ -232,19 +143,27 @@ impl Pace {
         self.calibration.worst(estimate, rows)
     }
 
-    /// The requests per second that all limits currently allow; `None` when nothing limits them.
-    pub fn rate(&self, now: Instant) -> Option<f64> {
-        let (tokens, record) = &self.token_brake;
-        let braked = [self.brake.0.rate(now), tokens.rate(now).map(|rate| rate / record.each())];
-        braked.into_iter().chain([self.quotas.requests_each_second()]).flatten().reduce(f64::min)
+    /// The requests per second that the job's limits allow, and those of the services together; `None` when nothing limits
+    /// them.
+    pub fn rate<'s>(&self, now: Instant, services: impl Iterator<Item = &'s ServicePace>) -> Option<f64> {
+        least(
+            self.limits.quotas().requests_each_second(),
+            together(services.map(|service| service.rate(now))),
+        )
     }
 
     /// The tokens that a request may have so that requests and tokens are used up together, where so many requests a second
     /// can be in flight at the present latency; `None`: tokens are not limited.
-    pub fn tokens_each(&self, now: Instant, in_flight: Option<f64>) -> Option<f64> {
-        let limit = self.quotas.tokens_per_minute.map(Quota::each_second);
-        let tokens = self.token_brake.0.rate(now).into_iter().chain(limit).reduce(f64::min)?;
-        let requests = [self.quotas.requests_each_second(), self.brake.0.rate(now), in_flight];
+    pub fn tokens_each<'s>(
+        &self,
+        now: Instant,
+        services: impl Iterator<Item = &'s ServicePace> + Clone,
+        in_flight: Option<f64>,
+    ) -> Option<f64> {
+        let tokens = together(services.clone().map(|service| service.tokens_each_second(now)));
+        let tokens = least(self.limits.tokens_each_second(), tokens)?;
+        let braked = together(services.map(|service| service.requests_each_second(now)));
+        let requests = [self.limits.quotas().requests_each_second(), braked, in_flight];
         Some(tokens / requests.into_iter().flatten().reduce(f64::min)?)
     }
 
@@ -254,16 +173,55 @@ impl Pace {
         RowSize { shared: self.calibration.in_prompt(text.shared_tokens), own }
     }
 
-    fn settle(&mut self, ticket: Ticket, now: Instant, tokens: f64) {
-        if let Some(gate) = &mut self.tokens {
-            gate.correct(ticket.at, now, tokens - ticket.charged);
+    fn settle(&mut self, ticket: Ticket, now: Instant, tokens: f64, service: &mut ServicePace) {
+        for limits in [&mut self.limits, &mut service.limits] {
+            limits.correct(ticket, now, tokens - ticket.charged);
         }
     }
+}
+
+impl ServicePace {
+    /// The pace of a service with these limits of its own, and the requests to it that still count.
+    pub fn new(quotas: Quotas, now: Instant, past: &[(Instant, u64)]) -> Self {
+        Self { limits: LimitGates::new(quotas, now, past), brakes: Brakes::default() }
+    }
+
+    fn ready(&mut self, now: Instant, charged: f64) -> Result<(), HeldUntil> {
+        later(self.brakes.ready(now), self.limits.ready(now, charged))
+    }
+
+    /// The requests per second that the service admits and its limits allow.
+    fn requests_each_second(&self, now: Instant) -> Option<f64> {
+        least(self.limits.quotas().requests_each_second(), self.brakes.requests_each_second(now))
+    }
+
+    fn tokens_each_second(&self, now: Instant) -> Option<f64> {
+        least(self.limits.tokens_each_second(), self.brakes.tokens_each_second(now))
+    }
+
+    /// The requests per second that may be sent to it at present, by its brakes and its own limits.
+    fn rate(&self, now: Instant) -> Option<f64> {
+        least(self.requests_each_second(now), self.brakes.requests_by_tokens(now))
+    }
+}
+
+/// The lower of two rates, where each may be unlimited.
+fn least(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    one.into_iter().chain(other).reduce(f64::min)
+}
+
+/// The sum of the rates of all; `None` as soon as one is unlimited.
+fn together(mut rates: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    rates.try_fold(0.0, |sum, rate| Some(sum + rate?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn both(quotas: Quotas, now: Instant) -> (Pace, ServicePace) {
+        (Pace::new(quotas, now, &[]), ServicePace::new(Quotas::default(), now, &[]))
+    }
 
     #[test]
     fn all_limits_are_kept_at_once_and_none_is_paid_for_nothing() {
@@ -273,15 +231,21 @@ mod tests {
             requests_per_minute: Quota::per_minute(3000.0),
             tokens_per_minute: Quota::per_minute(60_000.0),
         };
-        let mut pace = Pace::new(quotas, start, &[]);
+        let (mut pace, mut service) = both(quotas, start);
         let estimate = Estimate { prompt_tokens: 100, max_completion_tokens: 100, unbounded: false };
         let usage = Usage::of(60, 40);
         let (mut now, mut sent) = (start, 0_u32);
         while now < start + Duration::from_secs(60) {
-            match pace.ask(now, &estimate, 1) {
+            match pace.ask(now, (&estimate, 1), &mut service) {
                 Ok(ticket) => {
                     sent += 1;
-                    pace.answered(ticket, now + Duration::from_millis(50), (&estimate, 1), &usage);
+                    pace.answered(
+                        ticket,
+                        now + Duration::from_millis(50),
+                        (&estimate, 1),
+                        &usage,
+                        &mut service,
+                    );
                 }
                 Err((when, _)) => now = when,
             }
@@ -292,16 +256,16 @@ mod tests {
     #[test]
     fn a_throttled_job_slows_down_as_a_whole() {
         let start = Instant::now();
-        let mut pace = Pace::new(Quotas::default(), start, &[]);
+        let (mut pace, mut service) = both(Quotas::default(), start);
         let estimate = Estimate { prompt_tokens: 1, max_completion_tokens: 1, unbounded: false };
         let mut last = None;
         for request in 0..100 {
-            last = pace.ask(start + Duration::from_millis(10 * request), &estimate, 1).ok();
+            last = pace.ask(start + Duration::from_millis(10 * request), (&estimate, 1), &mut service).ok();
         }
         let now = start + Duration::from_secs(1);
-        pace.throttled(last.expect("sent"), now, None, false);
-        let rate = pace.rate(now).expect("braked");
+        pace.throttled(last.expect("sent"), now, None, false, &mut service);
+        let rate = pace.rate(now, [&service].into_iter()).expect("braked");
         assert!((80.0..95.0).contains(&rate), "{rate}");
-        assert!(matches!(pace.ask(now, &estimate, 1), Err((_, PacedBy::Brake))));
+        assert!(matches!(pace.ask(now, (&estimate, 1), &mut service), Err((_, PacedBy::Brake))));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::counting::{Count, Way};
-use crate::dispatch::pace::{Pace, Ticket};
+use crate::dispatch::pace::{Pace, ServicePace, Ticket};
 use crate::job::limits::{Quota, Quotas};
 use crate::outcome::Usage;
 use crate::request::Estimate;
@@ -66,6 +66,7 @@ impl Cell {
         let mut count = Count::new(self.way, self.real * amount);
         let start = Instant::now();
         let mut pace = Pace::new(self.quotas(), start, &[]);
+        let mut service = ServicePace::new(Quotas::default(), start, &[]);
         let estimate =
             Estimate { prompt_tokens: TOKENS as u64 / 2, max_completion_tokens: 8_192, unbounded: false };
         let mut due: BinaryHeap<Reverse<Due>> = BinaryHeap::new();
@@ -74,7 +75,9 @@ impl Cell {
         let places = self.believed.map_or(PLACES, |_| usize::MAX);
         while now < self.lasts {
             let asked = match due.len() < places {
-                true => pace.ask(start + now, &estimate, 1).map_err(|(when, _)| Some(when - start)),
+                true => pace
+                    .ask(start + now, (&estimate, 1), &mut service)
+                    .map_err(|(when, _)| Some(when - start)),
                 false => Err(None),
             };
             let until = match asked {
@@ -110,9 +113,12 @@ impl Cell {
                                 total_tokens: Some(tokens),
                                 ..Usage::default()
                             };
-                            pace.answered(ticket, start + now, (&estimate, 1), &usage);
+                            pace.answered(ticket, start + now, (&estimate, 1), &usage, &mut service);
                         }
-                        None => pace.throttled(ticket, start + now, None, self.way.counts_tokens()),
+                        None => {
+                            let tokens = self.way.counts_tokens();
+                            pace.throttled(ticket, start + now, None, tokens, &mut service);
+                        }
                     }
                 }
                 _ => now = until.expect("something is due"),
