@@ -37,6 +37,8 @@ mod row;
 mod row_words;
 mod schema;
 mod secrets;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher asks it next"))]
+mod shared_quota;
 mod sheet_time;
 mod tally;
 mod text;
@@ -61,6 +63,8 @@ mod documents;
 mod journal;
 mod read;
 mod render;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher asks it next"))]
+mod share;
 mod tools;
 mod write;
 

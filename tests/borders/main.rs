@@ -55,6 +55,7 @@ const NOUNS: &[&str] = &[
     "blank",
     "schema",
     "secrets",
+    "shared_quota",
     "sheet_time",
     "tally",
     "text",
@@ -63,7 +64,8 @@ const NOUNS: &[&str] = &[
 ];
 /// May be named by everything that is not a noun: the time of day.
 const CLOCK: &str = "clock";
-const STAGES: &[&str] = &["read", "documents", "render", "dispatch", "api", "journal", "tools", "write"];
+const STAGES: &[&str] =
+    &["read", "documents", "render", "dispatch", "api", "journal", "share", "tools", "write"];
 const SIDE_ROOMS: &[&str] = &["models", "report", "simulator", "watch"];
 
 /// Each foreign crate that has a home, with the files and folders that may name it.
@@ -81,6 +83,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["api/"]),
     ("rustls", &["api/own_client.rs"]),
     ("httpdate", &["api/retry_after.rs"]),
+    ("redis", &["share/redis_store.rs"]),
     ("rusqlite", &["journal/"]),
     // Rooms have files named like the crate: its modules identify it.
     ("parquet::arrow", &["read/parquet.rs", "read/parquet/", "write/parquet.rs", "write/parquet/"]),
@@ -106,6 +109,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "read/documents/",
             "render/fingerprint.rs",
             "journal/seal.rs",
+            "share/",
             "simulator/",
         ],
     ),
@@ -227,6 +231,8 @@ const PAST_THE_GATE: &[&str] = &[
     "read/documents/",
     "read/spool.rs",
     "regular.rs",
+    // Figures and hashes.
+    "share/",
     "simulator/",
     "watch/stderr.rs",
     "watch/terminal/echo.rs",
