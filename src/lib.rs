@@ -99,6 +99,7 @@ mod library {
     pub use crate::pipeline::reporter::{Reporter, RunNews, Sending};
     pub use crate::pipeline::{Opened, PipelineError};
 
+    pub use crate::api::batch::HttpBatchService;
     pub use crate::api::client::{ClientSettings, HttpEndpoint};
     pub use crate::api::key::Key;
     pub use crate::batch_service::{
@@ -137,7 +138,6 @@ pub mod inside {
     pub use crate::journal::reader::Reader;
     pub use crate::journal::runs::RunRecord;
     pub use crate::note::{JournalEvent, Outcome, PackPlace, RequestEnd, RowKey, SendTime};
-    pub use crate::packs::{PackText, apart_from_neighbours, taken_apart};
     pub use crate::pieces::{Frame, SplitBy, halves, mismatch, parts};
     pub use crate::pipeline::output::{Destination, write};
     pub use crate::pipeline::plan::{Purpose, plan};

@@ -1,4 +1,4 @@
-//! The check `placeholders`, and packs, over the catalogues of programs (gettext's `.mo`): their translations are right answers.
+//! The check `placeholders` over the catalogues of programs (gettext's `.mo`): their translations are right answers.
 //!
 //! They are those of the machine's packages under `/usr/share/locale`, and of Python packages under `target/catalogues`, which
 //! `.ci/run` installs. Where there are too few, the test says so and ends.
@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fanfold::inside::{Checks, PackText, apart_from_neighbours, taken_apart};
-use fanfold::{Answer, ChatRequest, Fingerprint};
+use fanfold::inside::Checks;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -20,18 +19,6 @@ const FEWEST: usize = 5_000;
 
 /// The most alarms in ten thousand such texts. What is left are mistakes of translators, and choices that a check cannot allow.
 const MOST_ALARMS: usize = 30;
-
-/// The rows of a pack, as many as `[pack] rows = "auto"` takes of short texts.
-const PACK: usize = 30;
-
-/// The bytes of a text from which on it is no short one.
-const LONGEST: usize = 200;
-
-/// Of so many packs, one is looked at.
-const SAMPLE: usize = 6;
-
-/// The most packs with right answers in a thousand that may be refused. One in fifty ends packing.
-const MOST_REFUSED: usize = 15;
 
 /// All catalogues under a folder.
 fn catalogues(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -80,17 +67,11 @@ fn kind(words: &str) -> &'static str {
     }
 }
 
-/// All catalogues of this machine.
-fn all_catalogues() -> Vec<PathBuf> {
+#[test]
+fn translations_of_programs_raise_next_to_no_alarm_and_what_is_taken_from_them_always_does() {
     let mut paths = Vec::new();
     catalogues(Path::new("/usr/share/locale"), &mut paths);
     catalogues(&Path::new(env!("CARGO_MANIFEST_DIR")).join("target/catalogues"), &mut paths);
-    paths
-}
-
-#[test]
-fn translations_of_programs_raise_next_to_no_alarm_and_what_is_taken_from_them_always_does() {
-    let paths = all_catalogues();
     let checks = Checks { placeholders: true, ..Checks::default() };
     let mut random = StdRng::seed_from_u64(1);
     let (mut all, mut alarms, mut kinds) = (0, 0, BTreeMap::<_, usize>::new());
@@ -122,53 +103,4 @@ fn translations_of_programs_raise_next_to_no_alarm_and_what_is_taken_from_them_a
     }
     println!("{alarms} alarms in {all} texts of {} catalogues: {kinds:?}", paths.len());
     assert!(alarms * 10_000 <= MOST_ALARMS * all, "{alarms} alarms in {all} texts: {kinds:?}");
-}
-
-/// The request for a translation model of one text.
-fn request(text: &str) -> ChatRequest {
-    let body = serde_json::json!({
-        "model": "qwen-mt-plus",
-        "messages": [{ "role": "user", "content": text }],
-        "translation_options": { "source_lang": "auto", "target_lang": "German" },
-    });
-    ChatRequest::of_body(body.to_string().into_bytes(), Fingerprint::default())
-}
-
-#[test]
-fn sorted_texts_travel_together_and_next_to_no_right_answer_is_refused() {
-    let (mut packs, mut refused, mut alone, mut why) = (0, 0, 0, BTreeMap::<_, usize>::new());
-    for path in &all_catalogues() {
-        let bytes = fs::read(path).expect("a file");
-        let mut rows = texts(&bytes);
-        rows.retain(|(source, answer)| source.len() < LONGEST && !answer.trim().is_empty());
-        for rows in rows.chunks_exact(PACK).step_by(SAMPLE) {
-            let rows: Vec<_> = rows.iter().map(|(source, answer)| (request(source), answer)).collect();
-            if rows.iter().any(|(request, _)| PackText::of(request).is_none()) {
-                continue;
-            }
-            let rows = apart_from_neighbours(rows.iter().collect());
-            let numbered = rows.iter().enumerate();
-            let response = numbered.map(|(number, (_, answer))| format!("[[{}]]\n{answer}\n", number + 1));
-            let answer = Answer {
-                response: Some(response.collect()),
-                finish_reason: Some("stop".to_owned()),
-                ..Answer::default()
-            };
-            let requests: Vec<_> = rows.iter().map(|(request, _)| request).collect();
-            packs += 1;
-            match taken_apart(&requests, &answer) {
-                Ok(parts) => alone += parts.iter().filter(|part| part.is_err()).count(),
-                Err(refusal) => {
-                    refused += 1;
-                    *why.entry(refusal.code()).or_default() += 1;
-                }
-            }
-        }
-    }
-    if packs * PACK < FEWEST {
-        eprintln!("only {packs} packs of texts are at hand, so they were not looked at");
-        return;
-    }
-    println!("{refused} of {packs} packs refused: {why:?}; {alone} rows of the others go alone");
-    assert!(refused * 1_000 <= MOST_REFUSED * packs, "{refused} of {packs} packs refused: {why:?}");
 }

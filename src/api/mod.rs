@@ -7,6 +7,9 @@
 //! would have held (`stream`), and judged in the same way; while it arrives, its pieces (`piece`) pass through
 //! `stream_redactor` to an observer.
 //!
+//! `connection` is the client, the address and the key that all calls to a service share; `batch` is the service's Batch API
+//! over the same connection.
+//!
 //! `key` and `access` read the key, put it into headers, and read it again when it is refused. `own_client`, `proxy`,
 //! `headers`, `retry_after` and `reply_limit` are small parts of the same path; `simulated` distinguishes the built-in
 //! simulator from a service; `notify` calls an address that is not a chat service; `fuzzing` opens inner parts to `fuzz/`.
@@ -20,7 +23,9 @@
 //! - A stream without its end is not an answer; no reply is kept beyond `reply_limit`.
 
 pub mod access;
+pub mod batch;
 pub mod client;
+mod connection;
 #[doc(hidden)]
 #[cfg(not(main_alone))]
 pub mod fuzzing;

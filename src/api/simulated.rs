@@ -12,7 +12,7 @@ use crate::outcome::Reply;
 pub(super) const MARK: &str = "fanfold-simulator";
 
 /// The header of all its replies.
-const HEADER: &str = "x-fanfold-simulator";
+pub(super) const HEADER: &str = "x-fanfold-simulator";
 
 /// How long it may take to identify itself.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,9 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many bytes of its reply are examined.
 const MOST_BYTES: usize = 4096;
 
+/// Whether the headers of a reply are the simulator's.
+pub(super) fn is_marked(headers: &HeaderMap) -> bool {
+    headers.contains_key(HEADER)
+}
+
 /// The reply, marked as the simulator's if its headers say so.
 pub(super) fn as_marked(headers: &HeaderMap, reply: Reply) -> Reply {
-    if !headers.contains_key(HEADER) {
+    if !is_marked(headers) {
         return reply;
     }
     match reply {

@@ -184,6 +184,11 @@ fn unreadable(
     Fault { status: Some(200), foreign: html, evidence, request_id, ..fault }
 }
 
+/// Judges a reply that is an error, and not to a request for a completion.
+pub(super) fn judge_error(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Fault {
+    refused(status, headers, body, now, header(headers, "x-request-id"))
+}
+
 /// A reply that is an error, in one of the forms seen on the wire.
 fn refused(
     status: StatusCode,

@@ -115,7 +115,7 @@ impl Outlook {
         let job = &opened.job;
         let share = plan.share_to_send();
         let cost_estimate = plan.cost_estimate.scaled(share);
-        let experience = reader.map(|reader| Experience::of(opened, plan, reader)).transpose()?;
+        let experience = reader.map(|reader| Experience::of(opened, reader)).transpose()?;
         let experience = experience.unwrap_or_default();
         let mut expected = experience.applied_to(cost_estimate.likely);
         let to_send = plan.to_send();

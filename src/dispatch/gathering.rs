@@ -9,7 +9,7 @@ use super::pass::Pass;
 use super::readiness::NextQueue;
 use super::work::Work;
 use crate::endpoint::Endpoint;
-use crate::packs::{PackKey, PackRoom, PackText, PackTrouble, SharedGlossary, apart_from_neighbours, packed};
+use crate::packs::{PackKey, PackRoom, PackText, PackTrouble, SharedGlossary, packed};
 
 /// How many rows whose terms do not go with those of a pack are looked at for it: to look through a long queue would take longer
 /// than a smaller pack costs.
@@ -107,13 +107,11 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         Gathered { places, is_full: is_full && !is_unrecorded, is_unrecorded }
     }
 
-    /// Makes a pack of rows at these places of the queue of unsent ones.
     fn form(&mut self, places: &[usize]) {
         let fresh = &mut self.queues.fresh;
         let requests: Option<Vec<_>> =
             places.iter().map(|place| fresh.get(*place).map(|work| &work.request)).collect();
-        let request = requests.and_then(|requests| packed(&apart_from_neighbours(requests)));
-        let Some(request) = request else {
+        let Some(request) = requests.and_then(|requests| packed(&requests)) else {
             if let Some(first) = fresh.front_mut() {
                 first.travel = None;
             }
@@ -121,7 +119,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         };
         let mut members: Vec<Work> = places.iter().rev().filter_map(|place| fresh.remove(*place)).collect();
         members.reverse();
-        if let Some(pack) = Work::of_pack(apart_from_neighbours(members), request) {
+        if let Some(pack) = Work::of_pack(members, request) {
             fresh.push_front(pack);
         }
     }
@@ -132,9 +130,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             NextQueue::Repeated => &mut self.queues.cleared,
             NextQueue::Fresh => &mut self.queues.fresh,
         };
-        let Some(mut members) = queue.pop_front().and_then(|work| work.pack) else { return };
-        // The queue is in the order of the input.
-        members.sort_by_key(|member| member.row.position);
+        let Some(members) = queue.pop_front().and_then(|work| work.pack) else { return };
         members.into_iter().rev().for_each(|member| queue.push_front(member.alone()));
     }
 }

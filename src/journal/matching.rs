@@ -40,11 +40,6 @@ pub struct Matched {
 }
 
 impl Matched {
-    /// Rows that have their answer.
-    pub fn answered(&self) -> u64 {
-        (self.kept + self.moved).saturating_sub(self.failed)
-    }
-
     /// Rows without an answer or a failure.
     pub fn unanswered(&self) -> u64 {
         self.changed + self.new

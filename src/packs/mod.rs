@@ -3,7 +3,7 @@
 //! Where a service limits requests, and rows are short, most of its tokens stay unused: rows that are asked alike may travel
 //! together. `text` says which may: their bodies differ only in the text of the user's turn, and in the `glossary`, of which they then
 //! have all terms. `body` makes them one request, with each text under a numbered mark on a line of its own (`marks`); `filling`
-//! says how many fit, and `order` keeps neighbours apart. `apart` takes the answer apart, unless it is doubtful that it is one for one (`doubts`, `lengths`), and
+//! says how many fit. `apart` takes the answer apart, unless it is doubtful that it is one for one (`doubts`, `lengths`), and
 //! `shares` divides its usage. `health` says when packs fail too often.
 //!
 //! Laws of this room:
@@ -23,7 +23,6 @@ mod glossary;
 mod health;
 mod lengths;
 mod marks;
-mod order;
 mod refusal;
 pub mod shares;
 #[cfg(test)]
@@ -36,6 +35,5 @@ pub use figures::PackFigures;
 pub use filling::{PackForecast, PackRoom, RowSize, forecast};
 pub use glossary::SharedGlossary;
 pub use health::{PackHealth, PackTrouble};
-pub use order::apart_from_neighbours;
 pub use refusal::PackRefusal;
 pub use text::{PackKey, PackText};

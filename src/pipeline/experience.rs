@@ -1,7 +1,6 @@
 //! What the answers so far have used, beside what they were likely to: the rest is expected to differ alike.
 
 use super::cost_estimate::Likely;
-use super::plan::Plan;
 use super::scan::{Depth, Scan};
 use super::{Opened, PipelineError};
 use crate::journal::cursors::Entry;
@@ -44,16 +43,12 @@ impl Compared {
 }
 
 impl Experience {
-    /// Looks at the answers of a job as it is planned.
+    /// Looks at the answers of a job.
     ///
     /// # Errors
     ///
     /// When input or journal cannot be read.
-    pub fn of(opened: &Opened, plan: &Plan, journal: &Reader) -> Result<Self, PipelineError> {
-        // A job without answers need not be read once more.
-        if plan.matched.answered() == 0 {
-            return Ok(Self::default());
-        }
+    pub fn of(opened: &Opened, journal: &Reader) -> Result<Self, PipelineError> {
         let entries = Reader::beside(journal.path())?.entries();
         let depth = |_: u64, entry: Option<&Entry>| match entry {
             Some(entry) if entry.status == Status::Ok => Depth::Whole,

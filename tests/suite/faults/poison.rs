@@ -265,6 +265,7 @@ fn a_panic_while_an_answer_is_read_is_that_row_s_failure() {
             key: fanfold::Key::new(CANARY).ok(),
             headers: &[],
             idle_timeout: std::time::Duration::from_secs(30),
+            timeout: std::time::Duration::from_secs(20),
         };
         let endpoint = HttpEndpoint::new(settings).expect("a client");
         let body = json!({ "model": "qwen-plus", "messages": [{ "role": "user", "content": "hi" }] });

@@ -1,0 +1,164 @@
+//! A file, received straight to disk. What is there already is its beginning, and only the rest is asked for.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_RANGE, HeaderValue, LOCATION, RANGE, TRANSFER_ENCODING,
+};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap};
+use reqwest::{Method, Request, Response, StatusCode, Url};
+
+use super::caller::{CallBody, Caller};
+use super::objects::WireFile;
+use crate::api::access::Access;
+use crate::api::connection::within;
+use crate::api::headers::header;
+use crate::api::own_client::cause;
+use crate::api::packed::packings;
+use crate::outcome::{Fault, FaultKind};
+use crate::regular;
+
+/// How often an address may lead to another one.
+const MOST_HOPS: usize = 5;
+
+/// Downloads a file to a path.
+pub(super) async fn download(caller: &Caller, file: &str, to: &Path) -> Result<(), Fault> {
+    let url = caller.url(&format!("files/{file}/content"))?;
+    let attempt = async |access: Arc<Access>| {
+        let mut target = Target::open(to)?;
+        let response = request(caller, &access, &url, target.length).await?;
+        let status = response.status();
+        caller.learn(response.headers());
+        match status {
+            StatusCode::OK => target.restart()?,
+            StatusCode::PARTIAL_CONTENT if begins_at(response.headers(), target.length) => {}
+            StatusCode::RANGE_NOT_SATISFIABLE if is_whole(response.headers(), target.length) => return Ok(()),
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+                target.restart()?;
+                let message =
+                    "the service sent another part of the file than was asked for; it is fetched whole";
+                return Err(Fault::new(FaultKind::Transient, "wrong_range", message));
+            }
+            _ => return Err(caller.fault(response).await),
+        }
+        access.has_worked();
+        let ends_itself = has_end(response.headers());
+        receive(caller, response, &mut target).await?;
+        if ends_itself { Ok(()) } else { check_length(caller, file, target.length).await }
+    };
+    caller.with_access(attempt).await
+}
+
+/// Asks for a file from a byte on. A service may lead to a store of its own, which is not given the key.
+async fn request(caller: &Caller, access: &Access, url: &Url, from: u64) -> Result<Response, Fault> {
+    let mut asking = caller.request(access, Method::GET, url.clone(), &CallBody::None);
+    for _ in 0..MOST_HOPS {
+        let headers = asking.headers_mut();
+        // A part of a compressed file would be no use.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        if from > 0
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes={from}-"))
+        {
+            headers.insert(RANGE, range);
+        }
+        let response = within(Some(caller.connection.timeout), caller.connection.execute(asking)).await??;
+        match elsewhere(&response, url) {
+            Some(next) => asking = Request::new(Method::GET, next),
+            None => return Ok(response),
+        }
+    }
+    Err(Fault::new(FaultKind::Transient, "too_many_redirects", "the address of the file leads in a circle"))
+}
+
+/// Where a reply leads; never from a protected address to an unprotected one.
+fn elsewhere(response: &Response, from: &Url) -> Option<Url> {
+    let leads = response.status().is_redirection();
+    let next = response.url().join(&header(response.headers(), LOCATION.as_str())?).ok()?;
+    (leads && (next.scheme() == "https" || next.scheme() == from.scheme())).then_some(next)
+}
+
+/// Whether a part of a file begins at a byte.
+fn begins_at(headers: &HeaderMap, byte: u64) -> bool {
+    let range = header(headers, CONTENT_RANGE.as_str()).unwrap_or_default();
+    let begin = range.trim().strip_prefix("bytes").and_then(|range| range.trim().split('-').next());
+    begin.is_some_and(|begin| begin.trim().parse() == Ok(byte))
+}
+
+/// Whether the file has no more than this length.
+fn is_whole(headers: &HeaderMap, length: u64) -> bool {
+    let range = header(headers, CONTENT_RANGE.as_str()).unwrap_or_default();
+    range.rsplit('/').next().is_some_and(|total| total.trim().parse() == Ok(length))
+}
+
+/// Whether the protocol shows where the body ends. Else a body that is cut looks like a whole one.
+fn has_end(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
+}
+
+async fn receive(caller: &Caller, mut response: Response, target: &mut Target<'_>) -> Result<(), Fault> {
+    if !packings(response.headers()).is_empty() {
+        let message = "the file arrives in an encoding that was not asked for";
+        return Err(Fault::new(FaultKind::JobRefused, "unreadable_reply", message));
+    }
+    loop {
+        match within(Some(caller.connection.idle_timeout), response.chunk()).await? {
+            Ok(Some(bytes)) => target.append(&bytes)?,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                let message =
+                    format!("the file was cut off after {} bytes: {}", target.length, cause(&error));
+                return Err(Fault::new(FaultKind::Transient, "cut_body", message));
+            }
+        }
+    }
+}
+
+/// Compares what was received with the length that the service knows.
+async fn check_length(caller: &Caller, file: &str, length: u64) -> Result<(), Fault> {
+    let known: WireFile = caller.call(Method::GET, &format!("files/{file}"), CallBody::None).await?;
+    match known.bytes {
+        Some(bytes) if bytes > length => {
+            let message = format!("the file was cut off after {length} of {bytes} bytes");
+            Err(Fault::new(FaultKind::Transient, "cut_body", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The file that is written.
+struct Target<'a> {
+    path: &'a Path,
+    file: File,
+    length: u64,
+}
+
+impl<'a> Target<'a> {
+    fn open(path: &'a Path) -> Result<Self, Fault> {
+        let mut options = OpenOptions::new();
+        let opened = regular::open_own(path, options.write(true).create(true).truncate(false))
+            .and_then(|mut file| Ok((file.seek(SeekFrom::End(0))?, file)));
+        let (length, file) = opened.map_err(|error| unwritable(path, &error))?;
+        Ok(Self { path, file, length })
+    }
+
+    /// Forgets what is there.
+    fn restart(&mut self) -> Result<(), Fault> {
+        self.length = 0;
+        let emptied = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
+        emptied.map(drop).map_err(|error| unwritable(self.path, &error))
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.file.write_all(bytes).map_err(|error| unwritable(self.path, &error))?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Fault {
+    Fault::new(FaultKind::JobRefused, "io", format!("{} cannot be written: {error}", path.display()))
+}
