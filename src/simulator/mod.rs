@@ -5,7 +5,7 @@
 //! `completion` and `stream` serialise it, `quirks` imitates other servers, `fault_injection`, `mistranslation` and
 //! `mispacking` damage it, and
 //! `reply` sends it after the `latency`. `witness` logs what really arrived, and when. `catalogue` and `languages` hold facts about
-//! models, `error_bodies` the error messages. A caller without a runtime uses `thread`.
+//! models, `error_bodies` the error messages. `batches` is the Batch API, whose lines `exchange` answers like live requests. A caller without a runtime uses `thread`.
 //!
 //! Laws of this room:
 //!
@@ -19,6 +19,7 @@
 //! - **The witness log has no gaps**: if a line cannot be written, the request fails.
 
 mod answer;
+mod batches;
 mod catalogue;
 mod completion;
 mod duration;

@@ -18,6 +18,9 @@ use super::{ServerSettings, SimulatorError};
 /// How long the server waits when it cannot accept a connection, usually for lack of file descriptors.
 const REST: Duration = Duration::from_millis(50);
 
+/// How often batches go on while nobody calls.
+const BEAT: Duration = Duration::from_millis(5);
+
 /// A running server. Dropping it ends it and its connections at once.
 pub struct Simulator {
     address: SocketAddr,
@@ -87,6 +90,7 @@ async fn listen(listener: TcpListener, desk: Arc<ServerState>, mut stopped: watc
                 }
                 Err(_) => tokio::time::sleep(REST).await,
             },
+            () = tokio::time::sleep(BEAT), if desk.has_batches() => desk.work_on_batches(),
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             _ = stopped.changed() => break,
         }

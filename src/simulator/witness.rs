@@ -56,6 +56,11 @@ struct WitnessLine<'a> {
     total_tokens: u64,
     method: &'a str,
     path: &'a str,
+    /// The batch and the line of it that this is, if it was not received live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_id: Option<&'a str>,
     connection: u64,
     authorization_present: bool,
     headers: BTreeMap<&'a str, String>,
@@ -99,6 +104,8 @@ fn line(received: &Received, verdict: &Verdict) -> std::io::Result<Vec<u8>> {
         total_tokens: verdict.usage.total(),
         method: received.method.as_str(),
         path: &received.path,
+        batch: received.line.as_ref().map(|line| line.batch.as_str()),
+        custom_id: received.line.as_ref().map(|line| line.custom_id.as_str()),
         connection: received.connection,
         authorization_present: received.headers.contains_key(AUTHORIZATION),
         headers: relevant_headers(&received.headers),

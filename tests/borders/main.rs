@@ -213,6 +213,8 @@ fn the_library_prints_only_in_its_commands_and_on_its_screen() {
 
 /// Where output bypasses the gate that removes secrets: fixed texts of our own, the user's rows, and the gate itself.
 const PAST_THE_GATE: &[&str] = &[
+    // The gate is inside, line by line.
+    "api/batch/redacted_file.rs",
     "commands/completions.rs",
     "commands/export.rs",
     "commands/man.rs",

@@ -1,7 +1,5 @@
 //! A file, received straight to disk. What is there already is its beginning, and only the rest is asked for.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,13 +11,13 @@ use reqwest::{Method, Request, Response, StatusCode, Url};
 
 use super::caller::{CallBody, Caller};
 use super::objects::WireFile;
+use super::redacted_file::RedactedFile;
 use crate::api::access::Access;
 use crate::api::connection::within;
 use crate::api::headers::header;
 use crate::api::own_client::cause;
 use crate::api::packed::packings;
 use crate::outcome::{Fault, FaultKind};
-use crate::regular;
 
 /// How often an address may lead to another one.
 const MOST_HOPS: usize = 5;
@@ -28,14 +26,16 @@ const MOST_HOPS: usize = 5;
 pub(super) async fn download(caller: &Caller, file: &str, to: &Path) -> Result<(), Fault> {
     let url = caller.url(&format!("files/{file}/content"))?;
     let attempt = async |access: Arc<Access>| {
-        let mut target = Target::open(to)?;
-        let response = request(caller, &access, &url, target.length).await?;
+        let mut target = RedactedFile::open(to)?;
+        let response = request(caller, &access, &url, target.length()).await?;
         let status = response.status();
         caller.learn(response.headers());
         match status {
             StatusCode::OK => target.restart()?,
-            StatusCode::PARTIAL_CONTENT if begins_at(response.headers(), target.length) => {}
-            StatusCode::RANGE_NOT_SATISFIABLE if is_whole(response.headers(), target.length) => return Ok(()),
+            StatusCode::PARTIAL_CONTENT if begins_at(response.headers(), target.length()) => {}
+            StatusCode::RANGE_NOT_SATISFIABLE if is_whole(response.headers(), target.length()) => {
+                return Ok(());
+            }
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 target.restart()?;
                 let message =
@@ -47,7 +47,7 @@ pub(super) async fn download(caller: &Caller, file: &str, to: &Path) -> Result<(
         access.has_worked();
         let ends_itself = has_end(response.headers());
         receive(caller, response, &mut target).await?;
-        if ends_itself { Ok(()) } else { check_length(caller, file, target.length).await }
+        if ends_itself { Ok(()) } else { check_length(caller, file, target.length()).await }
     };
     caller.with_access(attempt).await
 }
@@ -99,7 +99,11 @@ fn has_end(headers: &HeaderMap) -> bool {
     headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
 }
 
-async fn receive(caller: &Caller, mut response: Response, target: &mut Target<'_>) -> Result<(), Fault> {
+async fn receive(
+    caller: &Caller,
+    mut response: Response,
+    target: &mut RedactedFile<'_>,
+) -> Result<(), Fault> {
     if !packings(response.headers()).is_empty() {
         let message = "the file arrives in an encoding that was not asked for";
         return Err(Fault::new(FaultKind::JobRefused, "unreadable_reply", message));
@@ -107,10 +111,10 @@ async fn receive(caller: &Caller, mut response: Response, target: &mut Target<'_
     loop {
         match within(Some(caller.connection.idle_timeout), response.chunk()).await? {
             Ok(Some(bytes)) => target.append(&bytes)?,
-            Ok(None) => return Ok(()),
+            Ok(None) => return target.finish(),
             Err(error) => {
                 let message =
-                    format!("the file was cut off after {} bytes: {}", target.length, cause(&error));
+                    format!("the file was cut off after {} bytes: {}", target.length(), cause(&error));
                 return Err(Fault::new(FaultKind::Transient, "cut_body", message));
             }
         }
@@ -127,38 +131,4 @@ async fn check_length(caller: &Caller, file: &str, length: u64) -> Result<(), Fa
         }
         _ => Ok(()),
     }
-}
-
-/// The file that is written.
-struct Target<'a> {
-    path: &'a Path,
-    file: File,
-    length: u64,
-}
-
-impl<'a> Target<'a> {
-    fn open(path: &'a Path) -> Result<Self, Fault> {
-        let mut options = OpenOptions::new();
-        let opened = regular::open_own(path, options.write(true).create(true).truncate(false))
-            .and_then(|mut file| Ok((file.seek(SeekFrom::End(0))?, file)));
-        let (length, file) = opened.map_err(|error| unwritable(path, &error))?;
-        Ok(Self { path, file, length })
-    }
-
-    /// Forgets what is there.
-    fn restart(&mut self) -> Result<(), Fault> {
-        self.length = 0;
-        let emptied = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
-        emptied.map(drop).map_err(|error| unwritable(self.path, &error))
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.file.write_all(bytes).map_err(|error| unwritable(self.path, &error))?;
-        self.length += bytes.len() as u64;
-        Ok(())
-    }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Fault {
-    Fault::new(FaultKind::JobRefused, "io", format!("{} cannot be written: {error}", path.display()))
 }

@@ -2,7 +2,7 @@
 //!
 //! `service` is the door [`crate::batch_service::BatchService`], on the connection of the live endpoint: the same client, key,
 //! proxy and headers. `caller` sends one call and judges its reply by the same error table as a live one; `upload` streams a
-//! file from disk, `download` continues one that broke off; `objects` reads files, batches and lists loosely, and `line` the
+//! file from disk, `download` continues one that broke off, and writes it as a `redacted_file`; `objects` reads files, batches and lists loosely, and `line` the
 //! lines of output and error files, whose bodies `verdict` judges like live ones.
 //!
 //! Laws, beside those of `api`:
@@ -15,6 +15,7 @@ mod caller;
 mod download;
 mod line;
 mod objects;
+mod redacted_file;
 mod service;
 #[cfg(test)]
 mod tests;

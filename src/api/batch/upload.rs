@@ -16,7 +16,8 @@ use super::caller::{CallBody, Caller};
 use super::objects::WireFile;
 use crate::api::access::Access;
 use crate::outcome::{Fault, FaultKind};
-use crate::{patience, regular};
+use crate::patience;
+use crate::regular;
 
 /// How much of the file is read at a time.
 const CHUNK: usize = 64 * 1024;
@@ -53,7 +54,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Fault {
 /// Waits for the reply for as long as the body is being taken; after that, as for any other reply.
 async fn while_it_moves(
     caller: &Caller,
-    progress: &Progress,
+    progress: &UploadProgress,
     sending: impl Future<Output = Result<Response, Fault>>,
 ) -> Result<Response, Fault> {
     let mut sending = std::pin::pin!(sending);
@@ -72,12 +73,12 @@ async fn while_it_moves(
 
 /// How far the body of an upload is.
 #[derive(Debug, Default)]
-struct Progress {
+struct UploadProgress {
     sent: AtomicU64,
     broken: Mutex<Option<io::Error>>,
 }
 
-impl Progress {
+impl UploadProgress {
     fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
@@ -95,7 +96,7 @@ struct FormBody {
     /// Bytes of the file that are still to be sent.
     left: u64,
     tail: Bytes,
-    progress: Arc<Progress>,
+    progress: Arc<UploadProgress>,
 }
 
 impl FormBody {

@@ -9,12 +9,13 @@ use hyper::header::{HeaderName, SERVER};
 use hyper::{Method, Request, Response};
 use serde_json::json;
 
+use super::batches::{ApiCall, BatchDesk};
 use super::catalogue::find_model;
 use super::fault_injection::{ResponsePlan, instead};
 use super::fingerprint::RequestDigest;
 use super::meter::Meter;
 use super::numbered::NumberedTexts;
-use super::received::Received;
+use super::received::{Received, now};
 use super::reply::{HttpReply, ReplyBody};
 use super::request::last_question;
 use super::script::{Arrival, Effect, ScriptedFault};
@@ -23,12 +24,16 @@ use super::wire::{ConnectionEnd, Severed};
 use super::witness::{Verdict, Witness};
 use super::{MARK_HEADER, Profile, ServerSettings, SimulatorError};
 
+mod batches;
 mod respond;
 
 /// The state shared by all connections of a server.
 pub(super) struct ServerState {
     pub(super) settings: ServerSettings,
     pub(super) started: Instant,
+    /// The same moment, since 1970.
+    started_at: Duration,
+    desk: Mutex<BatchDesk>,
     books: Mutex<RequestCounts>,
     witness: Option<Witness>,
 }
@@ -36,6 +41,8 @@ pub(super) struct ServerState {
 /// The counts that the server keeps between requests.
 struct RequestCounts {
     received: u64,
+    /// How often each call has been received.
+    calls: HashMap<ApiCall, u64>,
     tries: HashMap<RequestDigest, u64>,
     /// How often each fault of the script has happened.
     fired: Vec<u64>,
@@ -60,6 +67,18 @@ struct ReceivedRequest<'a> {
     identity: String,
 }
 
+impl Decision {
+    /// A reply without any wait.
+    fn at_once(reply: HttpReply) -> Decision {
+        Decision {
+            plan: ResponsePlan::Reply(reply),
+            error_code: None,
+            usage: TokenUsage::default(),
+            wait: Duration::ZERO,
+        }
+    }
+}
+
 impl ReceivedRequest<'_> {
     fn effect(&self) -> &Effect {
         self.fault.map_or(&Effect::Delay, |fault| &fault.effect)
@@ -72,8 +91,10 @@ impl ServerState {
         let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
         let meter = Meter::new(settings.limits, settings.window, settings.token_charge);
         let fired = vec![0; settings.script.faults.len()];
-        let books = Mutex::new(RequestCounts { received: 0, tries: HashMap::new(), fired, meter });
-        Ok(ServerState { settings, started: Instant::now(), books, witness })
+        let (calls, tries) = (HashMap::new(), HashMap::new());
+        let books = Mutex::new(RequestCounts { received: 0, calls, tries, fired, meter });
+        let desk = Mutex::new(BatchDesk::new(settings.script.batches.clone()));
+        Ok(ServerState { settings, started: Instant::now(), started_at: now(), desk, books, witness })
     }
 
     fn books(&self) -> MutexGuard<'_, RequestCounts> {
@@ -97,7 +118,8 @@ impl ServerState {
             let body = json!({ "simulator": "fanfold", "version": env!("CARGO_PKG_VERSION") });
             return Ok(marked(HttpReply::json(200, &body)).into_response(ending));
         }
-        let decision = self.decide(&received);
+        self.work_on_batches();
+        let (_, decision) = self.decide(&received);
         if !decision.wait.is_zero() {
             tokio::time::sleep(decision.wait).await;
         }
@@ -115,12 +137,18 @@ impl ServerState {
         }
     }
 
-    fn decide(&self, received: &Received) -> Decision {
+    fn decide(&self, received: &Received) -> (ReceivedRequest<'_>, Decision) {
         let entry = self.enter(received);
         let mut decision = match instead(entry.effect(), self.settings.profile, &entry.identity) {
+            // Only the reply is lost.
+            Some(plan) if entry.fault.is_some_and(|fault| fault.done) => {
+                Decision { plan, ..self.respond(received, &entry) }
+            }
             Some(plan) => {
                 // The request arrived, so it counts, although the script decides in any case.
-                let _ = self.books().meter.admit(received.since_start, 0);
+                if received.call == ApiCall::Chat {
+                    let _ = self.books().meter.admit(received.since_start, 0);
+                }
                 let error_code = match entry.effect() {
                     Effect::Refuse { refusal, .. } => Some(refusal.code.clone()),
                     _ => None,
@@ -136,7 +164,7 @@ impl ServerState {
             mark(reply, received, &entry.identity, decision.wait);
         }
         self.bear_witness(received, &entry, &mut decision);
-        decision
+        (entry, decision)
     }
 
     /// Registers the request, and finds its fault.
@@ -149,7 +177,11 @@ impl ServerState {
         books.received += 1;
         let tries = books.tries.entry(received.fingerprint).or_insert(0);
         *tries += 1;
+        let of_call = books.calls.entry(received.call).or_insert(0);
+        *of_call += 1;
         let arrival = Arrival {
+            call: received.call,
+            of_call: *of_call,
             body: &received.text(),
             translated: translated.as_deref(),
             numbered,

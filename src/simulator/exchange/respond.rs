@@ -17,7 +17,7 @@ use super::super::received::{LARGEST_BODY, Received};
 use super::super::reply::{BodyPart, HttpReply};
 use super::super::request::ValidRequest;
 use super::super::script::Effect;
-use super::super::simulated_answer::{SimulatedAnswer, TokenUsage};
+use super::super::simulated_answer::SimulatedAnswer;
 use super::super::stream::{broken_off, events};
 use super::super::validate::validate;
 use super::super::{Profile, ServerSettings};
@@ -32,22 +32,31 @@ impl ServerState {
         let is_post = received.method == Method::POST;
         let is_completion = is_post && received.path.ends_with("/chat/completions");
         let is_list = received.method == Method::GET && received.path.ends_with("/models");
-        if !is_completion && !is_list {
-            return at_once(HttpReply::bare(404));
+        let is_request = received.call.is_a_request();
+        if is_request && !is_completion && !is_list {
+            return Decision::at_once(HttpReply::bare(404));
         }
         let needs_key = self.settings.profile == Profile::DashScope || self.settings.api_key.is_some();
+        // The key of a line was checked when its batch was created.
+        let needs_key = needs_key && received.line.is_none();
         if let (true, Err(refusal)) = (needs_key, check_key(received, self.settings.api_key.as_deref())) {
             return self.refuse(&refusal, entry);
         }
+        if !is_request {
+            return self.call_desk(received, entry);
+        }
         if is_list {
-            return at_once(HttpReply::json(200, &list()));
+            return Decision::at_once(HttpReply::json(200, &list()));
         }
         let call = read_call(received, &self.settings);
         let style = self.settings.translations;
         let answered = call.map(|call| (answer(&call, received.fingerprint, style), call));
         let usage = answered.as_ref().map(|(answer, _)| answer.usage).unwrap_or_default();
-        // The gateway applies limits before all checks: an invalid request counts too.
-        let admission = self.books().meter.admit(received.since_start, usage.total());
+        // The gateway applies limits before all checks: an invalid request counts too. They are for live requests.
+        let admission = match received.line {
+            Some(_) => Admission::Admitted,
+            None => self.books().meter.admit(received.since_start, usage.total()),
+        };
         match (admission, answered) {
             (Admission::TooManyRequests, _) => self.refuse(&Refusal::too_many_requests(), entry),
             (Admission::TooManyTokens, _) => self.refuse(&Refusal::too_many_tokens(), entry),
@@ -56,9 +65,9 @@ impl ServerState {
         }
     }
 
-    fn refuse(&self, refusal: &Refusal, entry: &ReceivedRequest) -> Decision {
+    pub(super) fn refuse(&self, refusal: &Refusal, entry: &ReceivedRequest) -> Decision {
         let reply = HttpReply::json(refusal.status, &refusal.body(self.settings.profile, &entry.identity));
-        Decision { error_code: Some(refusal.code.clone()), ..at_once(reply) }
+        Decision { error_code: Some(refusal.code.clone()), ..Decision::at_once(reply) }
     }
 
     /// Builds the reply and its delay from an answer, and applies the fault to both.
@@ -96,15 +105,6 @@ impl ServerState {
         };
         spoil_reply(entry.effect(), &mut reply);
         Decision { plan: ResponsePlan::Reply(reply), error_code: None, usage: answer.usage, wait }
-    }
-}
-
-fn at_once(reply: HttpReply) -> Decision {
-    Decision {
-        plan: ResponsePlan::Reply(reply),
-        error_code: None,
-        usage: TokenUsage::default(),
-        wait: Duration::ZERO,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
 
+use super::super::batches::{ApiCall, BatchFate, BatchManners};
 use super::super::error_bodies::Refusal;
 use super::super::mispacking::Mispacking;
 use super::super::mistranslation::Mistranslation;
@@ -13,6 +14,7 @@ use super::super::mistranslation::Mistranslation;
 pub struct Script {
     pub(in super::super) faults: Vec<ScriptedFault>,
     pub(in super::super) downs: Vec<TimeSpan>,
+    pub(in super::super) batches: BatchManners,
 }
 
 /// An invalid script.
@@ -46,6 +48,8 @@ pub(in super::super) struct ScriptedFault {
     /// A wait before anything else.
     pub(in super::super) delay: Duration,
     pub(in super::super) effect: Effect,
+    /// Whether the call is carried out nevertheless, and only its reply is lost.
+    pub(in super::super) done: bool,
     /// Its name in the witness log, such as `1 hang`.
     pub(in super::super) label: String,
 }
@@ -55,7 +59,9 @@ pub(in super::super) struct ScriptedFault {
 pub(in super::super) struct Conditions {
     /// A text in the body as received.
     pub(in super::super) contains: Option<String>,
-    /// The first and the last request, counted from 1 in the order of arrival.
+    /// The call; without it, every request to a model, live or in a batch.
+    pub(in super::super) call: Option<ApiCall>,
+    /// The first and the last request, counted from 1 in the order of arrival; of a call, if one is named.
     pub(in super::super) requests: Option<(u64, u64)>,
     /// Only the first tries of a request, up to this number.
     pub(in super::super) first_tries: Option<u64>,
@@ -107,6 +113,12 @@ pub(in super::super) enum Effect {
     Mistranslate(Mistranslation),
     /// An answer to numbered texts that is not one for one.
     Mispack(Mispacking),
+    /// The end of a batch that is created.
+    Fate(BatchFate),
+    /// The answer to a line of a batch is in no file.
+    LoseLine,
+    /// It is there twice.
+    DoubleLine,
 }
 
 impl Script {

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use super::super::batches::ApiCall;
 use super::super::fingerprint::RequestDigest;
 use super::fault::{Conditions, Effect, Script, ScriptedFault};
 
 /// The properties of a request that a script can use.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Arrival<'a> {
+    pub(in super::super) call: ApiCall,
+    /// How often this call has been received, including this time.
+    pub(in super::super) of_call: u64,
     pub(in super::super) body: &'a str,
     /// The text that a translation model is given.
     pub(in super::super) translated: Option<&'a str>,
@@ -42,6 +46,9 @@ impl Script {
 
 impl ScriptedFault {
     fn strikes(&self, arrival: &Arrival, fired: u64, index: usize, seed: u64) -> bool {
+        if !self.is_about(arrival.call) {
+            return false;
+        }
         let fault = match self.effect {
             Effect::Mistranslate(fault) => fault,
             Effect::Mispack(_) => {
@@ -55,11 +62,24 @@ impl ScriptedFault {
     }
 }
 
+impl ScriptedFault {
+    /// Whether it can apply to a call.
+    fn is_about(&self, call: ApiCall) -> bool {
+        let wanted = match self.effect {
+            Effect::Fate(_) => Some(ApiCall::Create),
+            Effect::LoseLine | Effect::DoubleLine => Some(ApiCall::Line),
+            _ => self.conditions.call,
+        };
+        wanted.map_or_else(|| call.is_a_request(), |wanted| wanted == call)
+    }
+}
+
 impl Conditions {
     /// Whether they all hold. `draw` distinguishes the draws of a share for one request.
     fn hold(&self, arrival: &Arrival, draw: u64, fired: u64, index: usize, seed: u64) -> bool {
         // From cheap to expensive: a body can be long.
-        self.requests.is_none_or(|(first, last)| (first..=last).contains(&arrival.sequence))
+        let number = if self.call.is_some() { arrival.of_call } else { arrival.sequence };
+        self.requests.is_none_or(|(first, last)| (first..=last).contains(&number))
             && self.first_tries.is_none_or(|tries| arrival.attempt <= tries)
             && self.times.is_none_or(|times| fired < times)
             && self.span.holds(arrival.since_start)
@@ -79,7 +99,18 @@ mod tests {
     fn arrival(body: &str, sequence: u64, attempt: u64) -> Arrival<'_> {
         let fingerprint = RequestDigest::of_bytes(body.as_bytes());
         let since_start = Duration::from_secs(5);
-        Arrival { body, translated: None, numbered: false, fingerprint, sequence, attempt, since_start }
+        let (call, of_call) = (ApiCall::Chat, sequence);
+        Arrival {
+            call,
+            of_call,
+            body,
+            translated: None,
+            numbered: false,
+            fingerprint,
+            sequence,
+            attempt,
+            since_start,
+        }
     }
 
     /// Whether a script with one fault of these conditions hits each of the requests.

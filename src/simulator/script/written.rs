@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
+use super::super::batches::{ApiCall, BatchFate, BatchManners, LineOrder};
 use super::super::duration::parse_duration;
 use super::super::error_bodies::Refusal;
 use super::super::mispacking::Mispacking;
@@ -23,6 +24,22 @@ struct WrittenScript {
     fault: Vec<WrittenFault>,
     #[serde(default)]
     down: Vec<WrittenSpan>,
+    #[serde(default)]
+    batch: WrittenManners,
+}
+
+/// The ways of a server with batches; what is not written is as usual.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenManners {
+    time: Option<String>,
+    order: LineOrder,
+    text_bodies: bool,
+    errors_in_output: bool,
+    rest_is_missing: bool,
+    list_lag: Option<String>,
+    ranges: Option<bool>,
+    queue_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +53,10 @@ struct WrittenSpan {
 #[serde(deny_unknown_fields)]
 struct WrittenFault {
     contains: Option<String>,
+    call: Option<ApiCall>,
+    #[serde(default)]
+    done: bool,
+    after_lines: Option<usize>,
     requests: Option<(u64, u64)>,
     first_tries: Option<u64>,
     times: Option<u64>,
@@ -94,6 +115,12 @@ enum Action {
     AddText,
     ShiftTexts,
     CutTexts,
+    ExpireBatch,
+    CancelBatch,
+    StallBatch,
+    FailBatch,
+    LoseLine,
+    DoubleLine,
 }
 
 impl Script {
@@ -118,8 +145,27 @@ impl Script {
             let senseless = |reason| ScriptError::Senseless { kind: "down", number: index + 1, reason };
             script.downs.push(settle_span(span.after, span.until).map_err(senseless)?);
         }
+        script.batches = settle_manners(written.batch).map_err(|reason| ScriptError::Senseless {
+            kind: "batch",
+            number: 1,
+            reason,
+        })?;
         Ok(script)
     }
+}
+
+fn settle_manners(written: WrittenManners) -> Result<BatchManners, String> {
+    let usual = BatchManners::default();
+    Ok(BatchManners {
+        time: settle_duration(written.time.as_ref())?.unwrap_or(usual.time),
+        order: written.order,
+        text_bodies: written.text_bodies,
+        errors_in_output: written.errors_in_output,
+        rest_is_missing: written.rest_is_missing,
+        list_lag: settle_duration(written.list_lag.as_ref())?.unwrap_or(usual.list_lag),
+        ranges: written.ranges.unwrap_or(usual.ranges),
+        queue_tokens: written.queue_tokens,
+    })
 }
 
 fn settle_fault(written: WrittenFault, number: usize) -> Result<ScriptedFault, String> {
@@ -135,6 +181,7 @@ fn settle_fault(written: WrittenFault, number: usize) -> Result<ScriptedFault, S
     let (effect, name) = settle_effect(&written, delay.is_some())?;
     let conditions = Conditions {
         contains: written.contains,
+        call: written.call,
         requests: written.requests,
         first_tries: written.first_tries,
         times: written.times,
@@ -145,6 +192,7 @@ fn settle_fault(written: WrittenFault, number: usize) -> Result<ScriptedFault, S
         conditions,
         delay: delay.unwrap_or_default(),
         effect,
+        done: written.done,
         label: format!("{number} {name}"),
     })
 }
@@ -204,8 +252,21 @@ fn settle_action(written: &WrittenFault, action: Action, status: Option<u16>) ->
         Action::Untranslated => Effect::Mistranslate(Mistranslation::Untranslated),
         Action::EchoInstruction => Effect::Mistranslate(Mistranslation::EchoInstruction),
         Action::Explain => Effect::Mistranslate(Mistranslation::Explain),
+        Action::ExpireBatch => Effect::Fate(BatchFate::Expire { after_lines: written.after_lines }),
+        Action::CancelBatch => Effect::Fate(BatchFate::CancelItself { after_lines: written.after_lines }),
+        Action::StallBatch => Effect::Fate(BatchFate::Stall { after_lines: written.after_lines }),
+        Action::FailBatch => Effect::Fate(fail_batch(written)),
+        Action::LoseLine => Effect::LoseLine,
+        Action::DoubleLine => Effect::DoubleLine,
         action => return mispacking(&action_name(action)),
     })
+}
+
+/// The refusal of a batch as a whole.
+fn fail_batch(written: &WrittenFault) -> BatchFate {
+    let code = written.code.clone().unwrap_or_else(|| "token_limit_exceeded".to_owned());
+    let message = written.message.clone().unwrap_or_else(|| "The batch was refused.".to_owned());
+    BatchFate::FailWhole { code, message }
 }
 
 /// The fault of numbered texts with this name.
@@ -226,7 +287,7 @@ fn check_companions(written: &WrittenFault) -> Result<(), String> {
     let takes = |actions: &[Action]| written.action.is_some_and(|action| actions.contains(&action));
     let is_literal = written.body.is_some() || !written.headers.is_empty();
     let has_status = written.status.is_some() && written.action.is_none();
-    if speaks_itself && !has_status && (is_literal || !takes(&[Action::ErrorEvent])) {
+    if speaks_itself && !has_status && (is_literal || !takes(&[Action::ErrorEvent, Action::FailBatch])) {
         return Err("code, message, body and headers go with a status of their own".into());
     }
     if written.body.is_some() && (written.code.is_some() || written.message.is_some()) {
@@ -238,6 +299,11 @@ fn check_companions(written: &WrittenFault) -> Result<(), String> {
     }
     if written.after_bytes.is_some() && !takes(&[Action::Reset, Action::CutBody, Action::SlowBody]) {
         return Err("after_bytes goes with reset, cut_body and slow_body".into());
+    }
+    if written.after_lines.is_some()
+        && !takes(&[Action::ExpireBatch, Action::CancelBatch, Action::StallBatch])
+    {
+        return Err("after_lines goes with expire_batch, cancel_batch and stall_batch".into());
     }
     if written.pause.is_some() && !takes(&[Action::SlowBody]) {
         return Err("pause goes with slow_body".into());

@@ -1,6 +1,7 @@
 //! The server as a client sees it, over a raw socket.
 
 mod answers;
+mod batches;
 mod faults;
 mod witness;
 
