@@ -73,8 +73,13 @@ fn ended(row: &RowKey) -> JournalEvent {
         ..Answer::default()
     };
     let latency = Duration::from_millis(800);
-    let sent =
-        Some(SendTime { at: SystemTime::now(), latency, worst: Reserve::NOTHING, pack: PackPlace::ALONE });
+    let sent = Some(SendTime {
+        at: SystemTime::now(),
+        latency,
+        worst: Reserve::NOTHING,
+        pack: PackPlace::ALONE,
+        line: None,
+    });
     let unsent = RequestEnd::unsent(row.clone(), 0, Outcome::Answered(answer));
     JournalEvent::Ended(Box::new(RequestEnd { sent, cost: Some(0.0001), ..unsent }))
 }

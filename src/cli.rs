@@ -43,7 +43,7 @@ pub enum Verb {
     Preview(PreviewArgs),
     /// Show the progress of a job, even during a run
     Status(StatusArgs),
-    /// Change limits and caps of a running job, or pause, resume or stop it
+    /// Change limits and caps of a running job, or pause, resume or stop it, or cancel its batches
     #[command(after_help = SET_EXAMPLE)]
     Set(SetArgs),
     /// Write the answers so far in any format, even during a run
@@ -178,6 +178,9 @@ pub struct RunArgs {
     /// Read all documents anew, whatever texts are kept
     #[arg(long)]
     pub reread: bool,
+    /// Submit batches and end with exit code 8, without waiting for them; the same command collects them
+    #[arg(long)]
+    pub no_wait: bool,
     /// Keep to the job's limits and hours in a rehearsal, instead of running as fast as the simulator answers
     #[arg(long, requires = "simulate")]
     pub real_time: bool,
@@ -230,7 +233,7 @@ pub struct SetArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// What to change: qps=5, concurrency=20, max_cost=10, …, or pause, resume, stop
+    /// What to change: qps=5, concurrency=20, max_cost=10, …, or pause, resume, stop, cancel
     #[arg(value_name = "KEY=VALUE|WORD", help_heading = None)]
     pub words: Vec<String>,
 }

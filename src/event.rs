@@ -1,6 +1,9 @@
 //! The events of a run that an observer receives, outcomes only after their commit.
 
+use crate::batch::figures::BatchFigures;
+use crate::batch::phase::BatchRecord;
 use crate::note::JournalEvent;
+use crate::outcome::Fault;
 use crate::packs::PackTrouble;
 
 /// Something that happened.
@@ -10,6 +13,42 @@ pub enum Event<'a> {
     Committed(&'a JournalEvent),
     /// The dispatcher's state.
     State(DispatchState),
+    /// How the provider's batches stand.
+    Batches(BatchFigures),
+    /// Something about one of them.
+    Batch(BatchNews<'a>),
+}
+
+/// Something that happened to a batch.
+#[derive(Debug)]
+pub enum BatchNews<'a> {
+    /// The provider has it.
+    Submitted {
+        /// The batch.
+        batch: &'a BatchRecord,
+        /// Whether it was found there, after an answer that was lost.
+        found: bool,
+    },
+    /// It has ended there.
+    Ended(&'a BatchRecord),
+    /// Its replies are in the journal.
+    Collected(&'a BatchRecord),
+    /// The provider's queue is full: its requests are submitted again later.
+    QueueFull {
+        /// The batch.
+        batch: &'a BatchRecord,
+        /// The provider's words.
+        message: &'a str,
+    },
+    /// It has not ended within its window.
+    Late(&'a BatchRecord),
+    /// A file could not be deleted.
+    FileStays {
+        /// Its id.
+        file: &'a str,
+        /// Why.
+        fault: &'a Fault,
+    },
 }
 
 /// The dispatcher's state at a moment.

@@ -22,6 +22,8 @@ pub enum Exit {
     Held = 6,
     /// The run's time was up: `until` or `max_duration`. The same command continues.
     TimeIsUp = 7,
+    /// Batches are submitted and not yet done, and the run does not wait for them: the same command collects them.
+    Submitted = 8,
     /// The run was interrupted: 128 plus the number of SIGINT, as in shells.
     Interrupted = 130,
 }

@@ -7,7 +7,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "the build without tests is checked"))]
 
 // Nouns: values, without files, clocks or a runtime.
-#[cfg(not(main_alone))]
+mod batch;
 mod batch_service;
 mod bottleneck;
 mod checks;

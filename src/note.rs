@@ -183,6 +183,17 @@ pub struct SendTime {
     pub worst: Reserve,
     /// Which of the rows of its request it was sent for.
     pub pack: PackPlace,
+    /// The line of a provider's batch by which it came; `None` for a request of its own.
+    pub line: Option<BatchLine>,
+}
+
+/// A line of a provider's batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BatchLine {
+    /// The number of the batch in the journal.
+    pub batch: i64,
+    /// The number of the line in its file, counted from 0.
+    pub line: u32,
 }
 
 /// Which of the rows of one request a row is: short rows may travel together.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::batch::figures::BatchFigures;
 use crate::conversation::Asks;
 use crate::conversation::follow_ups::FollowUps;
 use crate::event::{Bottleneck, DispatchState, Event};
@@ -92,6 +93,8 @@ pub struct Snapshot {
     pub measured_for: Duration,
     /// The dispatcher's state.
     pub state: DispatchState,
+    /// How the provider's batches stand.
+    pub batches: BatchFigures,
     /// Limits, throttling or outages that held the run back, from the events.
     pub met: LimitsMet,
 }
@@ -245,6 +248,8 @@ impl Tally {
     pub fn on(&mut self, event: &Event<'_>, elapsed: Duration) {
         match event {
             Event::State(state) => self.set_state(*state),
+            Event::Batches(batches) => self.now.batches = *batches,
+            Event::Batch(_) => {}
             Event::Committed(JournalEvent::Ended(ended)) => {
                 self.now.requests += u64::from(ended.counts());
                 self.now.reserved += ended.reserved;

@@ -21,6 +21,11 @@ use crate::pipeline::counted::{Counted, counted};
 use crate::reserve::Reserve;
 use crate::text::{count, money};
 
+/// With what requests in batches may cost until they are collected.
+fn with_submitted(bought: Bought, submitted: Reserve) -> Bought {
+    Bought { reserved: bought.reserved + submitted, ..bought }
+}
+
 /// The caps on money and tokens, and what they have counted.
 #[derive(Debug)]
 pub(super) struct CapAccount {
@@ -37,10 +42,9 @@ pub(super) struct CapAccount {
 impl CapAccount {
     /// The caps before a run begins.
     pub(super) fn before_a_run(reader: Option<&Reader>, job: &Job) -> Result<Self, Failure> {
-        let Counted { since, bought } = match reader {
-            Some(reader) => counted(reader, job, None, clock::now())?,
-            None => Counted { since: None, bought: Bought::default() },
-        };
+        let counted = reader.map(|reader| counted(reader, job, None, clock::now())).transpose()?;
+        let Counted { since, bought, submitted } = counted.unwrap_or_default();
+        let bought = with_submitted(bought, submitted);
         Ok(Self::new(job, job.caps, since, bought, bought))
     }
 
@@ -51,7 +55,8 @@ impl CapAccount {
         run: &Run,
         live_settings: &LiveSettings,
     ) -> Result<Self, Failure> {
-        let Counted { since, bought } = counted(reader, job, Some(run.number), clock::now())?;
+        let Counted { since, bought, submitted } = counted(reader, job, Some(run.number), clock::now())?;
+        let bought = with_submitted(bought, submitted);
         // A run that was active when the period began has spent everything spent in it.
         let began_before = since.is_some_and(|since| run.started_at < SystemTime::from(since));
         let before = match began_before {

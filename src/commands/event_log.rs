@@ -1,10 +1,11 @@
 //! Reports events of an active run to the user: outages, throttling, and with `-v` every fault.
 
-use crate::event::{Bottleneck, Event, Observer};
+use crate::batch::phase::BatchRecord;
+use crate::event::{BatchNews, Bottleneck, Event, Observer};
 use crate::note::{JournalEvent, Outcome};
 use crate::outcome::FaultKind;
 use crate::packs::PackTrouble;
-use crate::text::short;
+use crate::text::{count, counted, short};
 use crate::watch::Screen;
 
 /// Reports the events that a user wants to know about.
@@ -58,9 +59,66 @@ impl Observer for Listener<'_> {
                     ));
                 }
             }
-            Event::Committed(_) => {}
+            Event::Committed(_) | Event::Batches(_) => {}
+            Event::Batch(news) => self.screen.say_when(&batch_words(&news)),
         }
     }
+}
+
+/// What happened to a batch, in words.
+fn batch_words(news: &BatchNews<'_>) -> String {
+    match news {
+        BatchNews::Submitted { batch, found } => format!(
+            "batch {}: {} {} ({})",
+            batch.number,
+            counted(batch.lines.into(), "request"),
+            if *found { "found at the provider" } else { "submitted" },
+            batch.provider_id.as_deref().unwrap_or_default()
+        ),
+        BatchNews::Ended(batch) => {
+            format!("batch {}: {}", batch.number, batch.state.as_deref().unwrap_or_default())
+        }
+        BatchNews::Collected(batch) => collected_words(batch),
+        BatchNews::QueueFull { batch, message } => format!(
+            "batch {}: the provider's queue is full ({}); its requests are submitted again later",
+            batch.number,
+            short(message, 160)
+        ),
+        BatchNews::Late(batch) => format!(
+            "warning: batch {} has not ended within its {} hours and one more; still asking. `fanfold set JOB cancel` cancels it",
+            batch.number, batch.window_hours
+        ),
+        BatchNews::FileStays { file, fault } => {
+            format!(
+                "warning: the file {file} could not be deleted at the provider: {}",
+                short(&fault.summary(), 160)
+            )
+        }
+    }
+}
+
+fn replies(number: u64) -> String {
+    if number == 1 { "1 reply".to_owned() } else { format!("{} replies", count(number)) }
+}
+
+fn collected_words(batch: &BatchRecord) -> String {
+    let mut words = format!(
+        "batch {}: {} of {} collected",
+        batch.number,
+        count(batch.replies),
+        replies(batch.lines.into())
+    );
+    let notes = [
+        (u64::from(batch.lines).saturating_sub(batch.replies), "not answered, stay pending"),
+        (batch.doubled, "came twice, counted once"),
+        (batch.unknown, "of no request of this batch, ignored"),
+    ];
+    for (number, note) in notes {
+        if number > 0 {
+            words.push_str(&format!("; {} {note}", count(number)));
+        }
+    }
+    words
 }
 
 impl Listener<'_> {

@@ -18,6 +18,8 @@
 
 mod again;
 mod ask;
+mod batches;
+mod cancel;
 mod caps;
 mod coding_plan;
 mod completions;

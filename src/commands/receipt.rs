@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::batches::BatchReport;
 use super::caps::CapsReport;
 use super::failure::Failure;
 use super::outlook::Outlook;
@@ -50,6 +51,8 @@ pub(super) struct Receipt<'a> {
     digest: Option<DigestReport<'a>>,
     pub(super) this_run: RunFigures,
     pub(super) all_runs: JournalFigures,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    batches: Vec<BatchReport<'a>>,
     caps: CapsReport,
     simulated_answers: Option<u64>,
     cut_by_length: u64,
@@ -202,6 +205,7 @@ impl<'a> Receipt<'a> {
             digest: summary.digest.as_ref().map(DigestReport::of),
             this_run: RunFigures::of(&sent.snapshot),
             all_runs: JournalFigures::of(&spent, known_cost(reader, &spent, job.price.is_some())?),
+            batches: BatchReport::of_all(words.batches, clock::now()),
             caps: words.allowance.report(),
             simulated_answers: written.map(|written| written.simulated),
             cut_by_length: ended_with(words, |word| word == "length").map(|(_, answers)| answers).sum(),

@@ -35,7 +35,7 @@ use crate::job::{Job, KeySource};
 use crate::journal::lock::Lock;
 use crate::journal::ownership::who_else_writes;
 use crate::journal::reader::Reader;
-use crate::pipeline::execute::{ExecuteError, RunOrder, Summary, execute};
+use crate::pipeline::execute::{ExecuteError, RunOrder, Summary, execute_in_batches};
 use crate::pipeline::{Opened, check_own_target, check_target};
 use crate::simulator::{self, TranslationStyle};
 use crate::watch::Screen;
@@ -47,6 +47,9 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let mut loaded = load(&args.job, &screen)?;
     if args.job.simulate && !args.real_time {
         loaded.job = loaded.job.at_the_pace_of_a_rehearsal();
+    }
+    if let Some(batch) = loaded.job.batch.as_mut().filter(|_| args.no_wait) {
+        batch.wait = false;
     }
     close_memory(&loaded.job);
     let key = match args.job.simulate {
@@ -112,7 +115,7 @@ impl Startup<'_> {
 }
 
 /// Who is asked. A key is read again during the run, unless the simulator answers.
-fn endpoint(
+pub(super) fn endpoint(
     job: &Job,
     base_url: &str,
     key: Option<Key>,
@@ -210,7 +213,8 @@ fn read_key(source: &KeySource) -> Option<ReadKey> {
     }
 }
 
-fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
+/// The key of a job, if it has one.
+pub(super) fn key(loaded: &Loaded) -> Result<Option<Key>, Failure> {
     Key::load(&loaded.job.model.key, |name| loaded.environment.get(name), stderr().is_terminal())
         .map_err(Failure::new)
 }
@@ -232,7 +236,9 @@ impl RunSession<'_> {
         };
         let mut reporter = RunReporter::new(self);
         let stop = self.stop.clone();
-        let run = execute(&order, &self.endpoint, journal, clock::timestamp, stop, &mut reporter);
+        let batches = self.endpoint.batches();
+        let doors = (&self.endpoint, &batches);
+        let run = execute_in_batches(&order, doors, journal, clock::timestamp, stop, &mut reporter);
         let ended = match runtime.block_on(run) {
             Ok((summary, journal)) => self.close(&summary, journal.reader()),
             Err(ExecuteError::Interrupted) => Ok(self.interrupted_early()),
@@ -269,6 +275,7 @@ impl RunSession<'_> {
             allowance: &allowance,
             outlook: self.outlook.take(),
             finish_reasons: &reader.finish_reasons()?,
+            batches: &reader.batches()?,
             begun: self.begun,
             resume: &resume_command(job),
             simulated: self.args.job.simulate,

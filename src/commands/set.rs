@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::cancel::cancel;
 use super::failure::Failure;
 use super::load::{load_to_look, screen};
 use crate::cli::{Progress, SetArgs};
@@ -31,13 +32,21 @@ pub(super) fn run(mut args: SetArgs) -> Result<Exit, Failure> {
     let orders = args.words.iter().map(|word| Order::parse(word)).collect::<Result<Vec<_>, _>>()?;
     if orders.is_empty() {
         let problem = Diagnostic::new("no change given");
-        return Err(Failure::usage(problem.help("write fanfold set JOB.toml qps=5, or pause, resume, stop")));
+        return Err(Failure::usage(
+            problem.help("write fanfold set JOB.toml qps=5, or pause, resume, stop, cancel"),
+        ));
     }
     live_settings(&orders)?;
     let job = load_to_look(&args.job)?;
     check_cost(&job, &orders)?;
     let path = job.output.journal();
-    let Some(holder) = Lock::holder(&path) else { return Err(not_running(&path)) };
+    let Some(holder) = Lock::holder(&path) else {
+        // Batches are at the provider whether a run waits for them or not.
+        return match orders.iter().all(|order| order.key == "cancel") && path.exists() {
+            true => cancel(&args.job, &screen),
+            false => Err(not_running(&path)),
+        };
+    };
     if !path.exists() {
         return Err(Failure::new(format!(
             "the active run ({}) is reading its input and has no journal yet\n  = help: try again once it is sending",

@@ -10,6 +10,7 @@ use super::outlook::Outlook;
 use super::rehearsed::simulated_line;
 use super::usage::{sum_of_tokens, unknown_finish};
 use crate::api::verdict::help_for;
+use crate::batch::phase::BatchRecord;
 use crate::conversation::follow_ups::requests;
 use crate::dispatch::stop::{Cap, StopReason};
 use crate::exit::Exit;
@@ -38,6 +39,7 @@ pub(super) fn exit_of(summary: &Summary) -> Exit {
         RunEnd::TimeIsUp => Exit::TimeIsUp,
         RunEnd::Cap => Exit::StoppedAtCap,
         RunEnd::Service => Exit::StoppedByApi,
+        RunEnd::Submitted => Exit::Submitted,
     }
 }
 
@@ -56,6 +58,8 @@ pub(super) struct ClosingWords<'a> {
     pub(super) outlook: Option<Outlook>,
     /// Why the answers of the present rows ended: a word, and how many.
     pub(super) finish_reasons: &'a [(String, u64)],
+    /// The provider's batches.
+    pub(super) batches: &'a [BatchRecord],
     pub(super) begun: SystemTime,
     /// The command that continues.
     pub(super) resume: &'a str,
@@ -225,6 +229,10 @@ impl ClosingWords<'_> {
         match &self.summary.sent.reason {
             StopReason::Finished => "the input changed while it was read, and some rows are left".to_owned(),
             StopReason::Interrupted => "interrupted: all answers received are stored".to_owned(),
+            StopReason::Submitted => {
+                "submitted: the provider works on batches within their window; the same command collects them"
+                    .to_owned()
+            }
             StopReason::Cap(Cap::Until) => "stopped: reached the `until` time".to_owned(),
             StopReason::Cap(cap) => {
                 let beyond = self.summary.sent.beyond.filter(|_| self.summary.sent.snapshot.requests == 0);
@@ -283,7 +291,9 @@ impl ClosingWords<'_> {
                 fault(last)
             ),
             // The others are no matter of the service's.
-            StopReason::Finished | StopReason::Interrupted | StopReason::Cap(_) => String::new(),
+            StopReason::Finished | StopReason::Interrupted | StopReason::Cap(_) | StopReason::Submitted => {
+                String::new()
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Value;
 
+use crate::config::batch_section::BatchSection;
 use crate::config::input_section::InputSection;
 use crate::config::one_or_many::OneOrMany;
 use crate::config::pack_section::PackSection;
@@ -60,6 +61,9 @@ pub struct JobFile {
     /// Lets short rows travel together, where requests are what is limited.
     #[serde(default)]
     pub pack: PackSection,
+    /// Batches of the provider, with `transport = "batch"` under [model].
+    #[serde(default)]
+    pub batch: BatchSection,
     /// Asks each row once for each combination of these values, which templates see as `each.NAME`: `lang = ["English", "French"]`.
     #[serde(default)]
     pub each: BTreeMap<String, OneOrMany>,
@@ -97,7 +101,8 @@ pub struct ModelSection {
     #[serde(default, deserialize_with = "optional_word")]
     #[schemars(extend("default" = "standard"))]
     pub tier: Option<ServiceTier>,
-    /// How answers are received: `whole`, as a `stream`, or `auto`: whole unless the model only streams.
+    /// How answers are received: `whole`, as a `stream`, `auto`: whole unless the model only streams; or through the provider's
+    /// Batch API (`batch`), at half price, within [batch] `window`.
     #[serde(default, deserialize_with = "optional_word")]
     #[schemars(extend("default" = "auto"))]
     pub transport: Option<Transport>,

@@ -18,6 +18,7 @@
 //! a line in `docs/job-file.md`. A command that only looks at a job (`resolve_to_look`) does not fail because of values that
 //! only sending needs: `resolve/looking.rs` removes those sections.
 
+pub mod batch_section;
 mod fields;
 pub mod file;
 pub mod flags;

@@ -10,7 +10,7 @@ use crate::job::effective::LiveSettings;
 const KEYS: [&str; 7] = ["qps", "qpm", "tpm", "concurrency", "max_cost", "max_total_tokens", "max_duration"];
 
 /// The other words.
-const WORDS: [&str; 3] = ["pause", "resume", "stop"];
+const WORDS: [&str; 4] = ["pause", "resume", "stop", "cancel"];
 
 /// One change to a running job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,12 +78,13 @@ pub fn last_words(orders: &[Order]) -> Vec<&Order> {
 ///
 /// A value that the job file would also refuse, with the same message.
 pub fn live_settings(orders: &[Order]) -> Result<LiveSettings, Diagnostic> {
-    let (mut paused, mut stop, mut changes) = (None, false, Vec::new());
+    let (mut paused, mut stop, mut cancel, mut changes) = (None, false, false, Vec::new());
     for order in orders {
         match order.key.as_str() {
             "pause" => paused = Some(true),
             "resume" => paused = Some(false),
             "stop" => stop = true,
+            "cancel" => cancel = true,
             key => changes.push(Overlay {
                 origin: KeyOrigin::Flag,
                 script: SourceText::new("set", order.shown()),
@@ -95,7 +96,7 @@ pub fn live_settings(orders: &[Order]) -> Result<LiveSettings, Diagnostic> {
     }
     let (file, layers) = Layers::read(None, changes)?;
     let (rates, concurrency, caps) = limits_alone(&file.limits, &layers)?;
-    Ok(LiveSettings { rates, concurrency, caps, paused, stop })
+    Ok(LiveSettings { rates, concurrency, caps, paused, stop, cancel })
 }
 
 #[cfg(test)]

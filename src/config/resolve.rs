@@ -2,6 +2,7 @@
 
 mod answering;
 mod asking;
+mod batching;
 mod bounds;
 mod each;
 mod files;
@@ -31,6 +32,7 @@ use crate::job::limits::Concurrency;
 use crate::job::{ExampleTurn, Job, ModelCall, Prompt, TemplateText};
 use answering::{answer, tools};
 use asking::{model, price, retry};
+use batching::batch;
 pub(super) use bounds::limits_alone;
 use bounds::schedule;
 pub use files::input as input_alone;
@@ -123,6 +125,7 @@ fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<J
             memory: file.glossary.memory.map(PathBuf::from),
         },
         pack: pack(file.pack, layers)?,
+        batch: batch(&file.batch, &model, layers)?,
         each: each::each(file.each, layers)?,
         merge: merge(file.merge, file.split.as_ref(), layers)?,
         split: file.split.map(|section| split(section, layers)).transpose()?,

@@ -17,28 +17,46 @@ pub(crate) struct Bill {
     pub(crate) reserved: Reserve,
 }
 
+/// What a reply is billed for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BilledRequest<'r> {
+    pub(super) request: &'r ChatRequest,
+    /// The price of its tokens on the way it took, if known.
+    pub(super) price: Option<&'r Price>,
+    /// The most that it can use, and the reservation for that.
+    pub(super) worst_estimate: Estimate,
+    pub(super) reservation: Reserve,
+}
+
+impl<'r> BilledRequest<'r> {
+    /// A request that was sent by itself.
+    pub(super) fn of(request: &'r ChatRequest, flight: &Flight) -> Self {
+        let Flight { worst_estimate, reservation, .. } = *flight;
+        Self { request, price: request.price.as_deref(), worst_estimate, reservation }
+    }
+}
+
 impl Bill {
     /// The usage according to a reply. Missing counts are taken at their worst case. `quick`: the reply came sooner than
     /// any answer could.
-    pub(super) fn of(reply: &Reply, request: &ChatRequest, flight: &Flight, quick: bool) -> Self {
+    pub(super) fn of(reply: &Reply, billed: &BilledRequest<'_>, quick: bool) -> Self {
         let (usage, answer, may_be_billed) = match reply {
             Ok(answer) => (answer.usage, Some(answer), true),
             Err(fault) => (fault.usage, fault.partial.as_deref(), fault.may_be_billed(quick)),
         };
-        let thought = answer.map_or(request.thinks, crate::outcome::Answer::thought);
+        let thought = answer.map_or(billed.request.thinks, crate::outcome::Answer::thought);
         match usage {
-            Some(usage) => Self::counted(&usage, request, flight, thought),
+            Some(usage) => Self::counted(&usage, billed, thought),
             None if may_be_billed => {
                 let written = answer.map_or(0, crate::outcome::Answer::text_bytes) as u64;
-                Self { cost: None, tokens: 0, reserved: uncounted(request, flight, written) }
+                Self { cost: None, tokens: 0, reserved: uncounted(billed, written) }
             }
             None => Self { cost: None, tokens: 0, reserved: Reserve::NOTHING },
         }
     }
 
-    fn counted(usage: &Usage, request: &ChatRequest, flight: &Flight, thought: bool) -> Self {
-        let worst = flight.worst_estimate;
-        let price = request.price.as_deref();
+    fn counted(usage: &Usage, billed: &BilledRequest<'_>, thought: bool) -> Self {
+        let BilledRequest { request, price, worst_estimate: worst, reservation } = *billed;
         let cost = price.and_then(|price| price.of(usage, thought));
         // A total above the worst case means that the answer was longer than could be known.
         let beyond = usage.total_tokens.map_or(0, |total| total.saturating_sub(worst.worst_case_tokens()));
@@ -55,7 +73,7 @@ impl Bill {
                 let counted = price.worst_case(prompt, completion, request.thinks || thought);
                 // Beyond the last tier the price itself is unknown.
                 let is_priced = price.tier(prompt).is_some();
-                if is_priced { counted } else { counted.max(flight.reservation.cost) }
+                if is_priced { counted } else { counted.max(reservation.cost) }
             }
             _ => 0.0,
         };
@@ -66,16 +84,19 @@ impl Bill {
 
 /// The maximum cost of a request whose answer has this many bytes: no tokenizer makes more tokens of them. So an answer
 /// that was longer than could be known is not ignored.
-fn uncounted(request: &ChatRequest, flight: &Flight, written: u64) -> Reserve {
-    let worst = flight.worst_estimate;
+fn uncounted(billed: &BilledRequest<'_>, written: u64) -> Reserve {
+    let worst = billed.worst_estimate;
     let longer = Estimate { max_completion_tokens: worst.max_completion_tokens.max(written), ..worst };
-    flight.reservation.most(worst_of(request, &longer))
+    billed.reservation.most(worst_at(billed.price, billed.request.thinks, &longer))
 }
 
-/// The maximum cost of a request.
+/// The maximum cost of a request that is sent by itself.
 pub(super) fn worst_of(request: &ChatRequest, worst: &Estimate) -> Reserve {
-    let price = request.price.as_deref();
-    let cost =
-        |price: &Price| price.worst_case(worst.prompt_tokens, worst.max_completion_tokens, request.thinks);
+    worst_at(request.price.as_deref(), request.thinks, worst)
+}
+
+/// The maximum cost of a request at a price.
+pub(super) fn worst_at(price: Option<&Price>, thinks: bool, worst: &Estimate) -> Reserve {
+    let cost = |price: &Price| price.worst_case(worst.prompt_tokens, worst.max_completion_tokens, thinks);
     Reserve { cost: price.map_or(0.0, cost), tokens: worst.worst_case_tokens() }
 }

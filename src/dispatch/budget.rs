@@ -14,6 +14,8 @@ pub(crate) struct Budget {
     spent_tokens: u64,
     /// What stays reserved for requests that have ended with unknown usage.
     kept: Reserve,
+    /// What requests in batches may cost until they are collected, in whatever period.
+    submitted: Reserve,
     out: Reserve,
     in_flight: usize,
 }
@@ -30,7 +32,21 @@ pub(crate) enum Short {
 impl Budget {
     /// A budget from which earlier runs have spent, and in which they have left reservations.
     pub(crate) fn new(caps: Caps, spent_cost: f64, spent_tokens: u64, kept: Reserve) -> Self {
-        Self { caps, spent_cost, spent_tokens, kept, out: Reserve::NOTHING, in_flight: 0 }
+        Self {
+            caps,
+            spent_cost,
+            spent_tokens,
+            kept,
+            submitted: Reserve::NOTHING,
+            out: Reserve::NOTHING,
+            in_flight: 0,
+        }
+    }
+
+    /// With requests in batches that earlier runs have submitted.
+    #[must_use]
+    pub(crate) fn with_submitted(self, submitted: Reserve) -> Self {
+        Self { submitted, ..self }
     }
 
     /// Applies other caps from now on.
@@ -51,7 +67,7 @@ impl Budget {
 
     /// What the caps leave for requests beyond those in flight.
     pub(crate) fn left(&self) -> Reserve {
-        let aside = self.kept + self.out;
+        let aside = self.kept + self.submitted + self.out;
         let cost = self.caps.cost.map_or(f64::MAX, |cap| (cap - self.spent_cost - aside.cost).max(0.0));
         let tokens = self
             .caps
@@ -62,7 +78,7 @@ impl Budget {
 
     /// Whether a request exceeds a cap whatever becomes of those in flight.
     pub(crate) fn is_beyond(&self, worst: Reserve) -> bool {
-        let aside = self.kept + worst;
+        let aside = self.kept + self.submitted + worst;
         self.caps.cost.is_some_and(|cap| self.spent_cost + aside.cost > cap)
             || self.caps.total_tokens.is_some_and(|cap| self.spent_tokens.saturating_add(aside.tokens) > cap)
     }
@@ -73,7 +89,7 @@ impl Budget {
     ///
     /// A cap could be exceeded.
     pub(crate) fn reserve(&mut self, worst: Reserve) -> Result<(), Short> {
-        let aside = self.kept + self.out + worst;
+        let aside = self.kept + self.submitted + self.out + worst;
         let short = match self.caps {
             Caps { cost: Some(cap), .. } if self.spent_cost + aside.cost > cap => Some(Cap::Cost),
             Caps { total_tokens: Some(cap), .. } if self.spent_tokens.saturating_add(aside.tokens) > cap => {
@@ -92,6 +108,22 @@ impl Budget {
         }
     }
 
+    /// Sets aside what is submitted in a batch, until it is collected.
+    pub(crate) fn submit(&mut self, worst: Reserve) {
+        self.submitted += worst;
+    }
+
+    /// What was set aside for a batch, or a part of it, was not used.
+    pub(crate) fn withdraw(&mut self, worst: Reserve) {
+        self.submitted = self.submitted.minus(worst);
+    }
+
+    /// Replaces what was set aside for a request of a batch by its actual usage.
+    pub(crate) fn collected(&mut self, worst: Reserve, bill: &Bill) {
+        self.withdraw(worst);
+        self.spend(bill);
+    }
+
     /// Releases the reservation of a request.
     pub(crate) fn give_back(&mut self, worst: Reserve) {
         self.in_flight -= 1;
@@ -101,6 +133,10 @@ impl Budget {
     /// Replaces the reservation of a request by its actual usage.
     pub(crate) fn settle(&mut self, worst: Reserve, bill: &Bill) {
         self.give_back(worst);
+        self.spend(bill);
+    }
+
+    fn spend(&mut self, bill: &Bill) {
         self.spent_tokens = self.spent_tokens.saturating_add(bill.tokens);
         self.spent_cost += bill.cost.unwrap_or(0.0);
         self.kept += bill.reserved;

@@ -18,6 +18,8 @@ pub struct CarryOver {
     pub tokens: u64,
     /// What stays reserved in that period for requests of unknown usage, or requests in doubt.
     pub reserved: Reserve,
+    /// What requests may cost that are in batches and not collected.
+    pub submitted: Reserve,
     /// The longest answer of all runs, in tokens; 0 if there was none.
     pub longest_answer: u64,
     /// When that period began, if it began at a certain time.

@@ -124,6 +124,11 @@ impl Allowance {
         Self { charged, known, faults: charged, ..Self::default() }
     }
 
+    /// Counts a try.
+    pub(crate) fn charge(&mut self) {
+        self.charged += 1;
+    }
+
     /// Tries that count.
     pub(crate) fn tries(&self) -> u32 {
         self.charged

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::bill::Bill;
+use super::bill::{Bill, BilledRequest};
 use super::circuit_breaker::{Fate, PassingFault, Situation};
 use super::dispatcher::Dispatcher;
 use super::flight::{Finished, Flight, SentRequest};
@@ -36,9 +36,15 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         service.traffic.ended(flight.order);
         service.preflight.back(work.request.shape, now);
         let quick = service.window.is_quick(latency);
-        let bill = Bill::of(&reply, &work.request, &flight, quick);
+        let bill = Bill::of(&reply, &BilledRequest::of(&work.request, &flight), quick);
         self.dispatcher.budget.settle(flight.reservation, &bill);
-        let sent = SendTime { at: flight.at, latency, worst: flight.reservation, pack: PackPlace::ALONE };
+        let sent = SendTime {
+            at: flight.at,
+            latency,
+            worst: flight.reservation,
+            pack: PackPlace::ALONE,
+            line: None,
+        };
         let Flight { order, service, .. } = flight;
         let end = SentRequest { order, service, sent, cost: bill.cost, reserved: bill.reserved };
         match reply {
@@ -83,7 +89,7 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    fn faulted(&mut self, mut work: Work, fault: Fault, end: SentRequest, ticket: Ticket, now: Instant) {
+    fn faulted(&mut self, work: Work, fault: Fault, end: SentRequest, ticket: Ticket, now: Instant) {
         self.dispatcher.last_fault = Some(fault.clone());
         // If an address answered before and now returns a stranger's page, the address is not wrong; but a key may be
         // rejected by anyone.
@@ -93,7 +99,6 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
             FaultKind::JobRefused if on_the_way => FaultKind::Transient,
             kind => kind,
         };
-        let packed = work.pack.is_some();
         match kind {
             FaultKind::Throttled => self.throttled(work, fault, end, ticket, now),
             FaultKind::Unreachable | FaultKind::StaleConnection | FaultKind::Transient => {
@@ -102,6 +107,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 }
                 self.in_passing_trouble(work, kind, fault, end, now);
             }
+            _ => self.judged(work, fault, end, now),
+        }
+    }
+
+    /// Handles a fault of which the same request would be the cause again.
+    pub(super) fn judged(&mut self, mut work: Work, fault: Fault, end: SentRequest, now: Instant) {
+        let packed = work.pack.is_some();
+        match fault.kind {
             FaultKind::JobRefused if packed && fault.about.is_none() => {
                 self.store_ends(&work, end, Outcome::Retry(fault.clone()));
                 self.end(StopReason::Refused(fault));
@@ -133,6 +146,10 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 self.service_is_there(end.service, now);
                 self.refused(&work, fault, end);
             }
+            FaultKind::Throttled
+            | FaultKind::Unreachable
+            | FaultKind::StaleConnection
+            | FaultKind::Transient => self.again(work, fault, end, now),
         }
     }
 

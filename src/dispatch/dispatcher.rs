@@ -22,6 +22,7 @@ use crate::job::field_owner::FieldOwners;
 use crate::job::limits::{Caps, Concurrency, EffectiveLimits, Quotas};
 use crate::job::pack::PackSettings;
 use crate::outcome::Fault;
+use crate::request::{ChatRequest, Estimate};
 use crate::toolbox::Toolbox;
 
 /// The settings of a dispatcher.
@@ -86,7 +87,8 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
             retry: rules.retry,
             dice,
             pace: Pace::new(rules.quotas, now, &recent).after(past.longest_answer),
-            budget: Budget::new(rules.caps, past.cost, past.tokens, past.reserved),
+            budget: Budget::new(rules.caps, past.cost, past.tokens, past.reserved)
+                .with_submitted(past.submitted),
             packing: rules.pack.map(RowPacking::new),
             began: now,
             spent: past.duration,
@@ -96,6 +98,7 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
                 caps,
                 since: past.since,
                 paused: false,
+                cancels: false,
                 time_is_up: false,
             },
             paused_since: None,
@@ -146,6 +149,15 @@ impl<'e, E: Endpoint> Dispatcher<'e, E> {
     /// The requests per second that can be sent at present; `None` when nothing limits them.
     pub(super) fn rate(&self, now: Instant) -> Option<f64> {
         self.pace.rate(now, self.services.paces())
+    }
+
+    /// The most tokens that a request can use. No tokenizer makes more tokens of a text than it has bytes; other input has a
+    /// bound of its own.
+    pub(super) fn worst_estimate(&self, request: &ChatRequest, rows: usize) -> Estimate {
+        let worst = self.pace.worst(&request.estimate, rows);
+        let text = (request.body.len() as u64).saturating_sub(request.media.bytes);
+        let prompt_tokens = worst.prompt_tokens.max(text.saturating_add(request.media.tokens));
+        Estimate { prompt_tokens, ..worst }
     }
 
     /// When the service's silence ends the run; never while the run itself is silent.

@@ -12,7 +12,8 @@
 //! calling order: `pass_loop` asks `scheduling` for the next row, which `readiness` decides from queues, limits and time;
 //! `flight` sends it, `completion` handles its end (`retry`, `reserved`), `tool_round` runs the tools that an answer calls,
 //! and `row_end` stores the outcome or lets the row wait. Short rows may travel together: `gathering` forms a pack of them (`packing`) when it
-//! can be sent, and `unpacking` takes its answer apart.
+//! can be sent, and `unpacking` takes its answer apart. `collecting` takes in what a
+//! provider's batch has brought, which continues like any other answer.
 //!
 //! Laws of this room:
 //!
@@ -29,6 +30,7 @@ mod bill;
 mod budget;
 pub mod carry_over;
 mod circuit_breaker;
+mod collecting;
 mod completion;
 mod concurrency;
 mod dispatcher;
@@ -51,6 +53,7 @@ mod scheduling;
 mod service;
 mod services;
 pub mod stop;
+mod submission;
 mod tool_round;
 mod unpacking;
 mod work;
@@ -58,9 +61,8 @@ mod work;
 pub use carry_over::CarryOver;
 pub use dispatcher::{DispatchSettings, Dispatcher};
 pub use ledger::Ledger;
-#[cfg(test)]
-use pass_loop::PassEnd;
-pub use work::Ready;
+pub use pass_loop::PassEnd;
+pub use work::{Collected, Ready};
 
 #[cfg(test)]
 mod tests;

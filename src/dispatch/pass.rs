@@ -27,6 +27,15 @@ const FEWEST_READ_AHEAD: usize = 32;
 /// The most rows read ahead for the sake of packs, unless there are more places.
 const MOST_READ_AHEAD: usize = 4096;
 
+/// What a pass is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PassKind {
+    /// It is the last: a row that runs out of tries fails.
+    pub(super) last: bool,
+    /// Rows may come with replies of batches.
+    pub(super) collects: bool,
+}
+
 /// One pass over the rows.
 pub(super) struct Pass<'p, 'e, E, L> {
     pub(super) dispatcher: &'p mut Dispatcher<'e, E>,
@@ -51,6 +60,8 @@ pub(super) struct Pass<'p, 'e, E, L> {
     /// The latest fault of a row that used up its tries during a brown-out, and stays pending.
     pub(super) bad_luck: Option<Fault>,
     pub(super) last: bool,
+    /// Whether rows come with replies of batches, which are taken in whatever stops the pass.
+    pub(super) collects: bool,
     pub(super) reason: Option<StopReason>,
     /// The most that the request may use that a cap does not allow.
     pub(super) beyond: Option<Reserve>,
@@ -64,7 +75,7 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
         ledger: &'p mut L,
         stop: Stop,
         observer: &'p mut dyn Observer,
-        last: bool,
+        kind: PassKind,
     ) -> Self {
         dispatcher.services.forget_traffic();
         Self {
@@ -85,7 +96,8 @@ impl<'p, 'e, E: Endpoint, L: Ledger> Pass<'p, 'e, E, L> {
             unstored: 0,
             set_aside: 0,
             bad_luck: None,
-            last,
+            last: kind.last,
+            collects: kind.collects,
             reason: None,
             beyond: None,
         }

@@ -10,7 +10,7 @@ use super::flight::Flight;
 use super::ledger::Ledger;
 use super::live_limits::turned;
 use super::packing::RowPacking;
-use super::pass::Pass;
+use super::pass::{Pass, PassKind};
 use super::readiness::FreshRow;
 use super::scheduling::Next;
 use super::stop::{Cap, Stop, StopLevel, StopReason};
@@ -34,6 +34,11 @@ pub struct PassEnd {
     pub beyond: Option<Reserve>,
 }
 
+impl PassEnd {
+    /// Nothing was to be sent.
+    pub const NOTHING: Self = Self { reason: StopReason::Finished, set_aside: 0, abandoned: 0, beyond: None };
+}
+
 impl<E: Endpoint> Dispatcher<'_, E> {
     /// Sends the rows as they come, several at a time, until there are no more or there is a reason to stop. In the last
     /// pass, a row that runs out of tries fails; in an earlier one, it is left for the next.
@@ -49,7 +54,26 @@ impl<E: Endpoint> Dispatcher<'_, E> {
         observer: &mut dyn Observer,
         last: bool,
     ) -> Result<PassEnd, L::Error> {
-        Pass::new(self, rows, ledger, stop, observer, last).run().await
+        let kind = PassKind { last, collects: false };
+        Pass::new(self, rows, ledger, stop, observer, kind).run().await
+    }
+
+    /// The same, for rows that may come with replies of batches. These are taken in whatever stops the pass, unless it is to
+    /// stop at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dispatcher::pass`].
+    pub async fn collecting_pass<L: Ledger>(
+        &mut self,
+        rows: Receiver<Vec<Ready>>,
+        ledger: &mut L,
+        stop: Stop,
+        observer: &mut dyn Observer,
+        last: bool,
+    ) -> Result<PassEnd, L::Error> {
+        let kind = PassKind { last, collects: true };
+        Pass::new(self, rows, ledger, stop, observer, kind).run().await
     }
 }
 
@@ -97,12 +121,14 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     fn is_done(&self) -> bool {
         let rows_left = self.rows.is_some() || self.queues.len() > 0;
         let on_the_way = !self.in_flight.is_empty() || !self.tool_rounds.is_empty();
-        !on_the_way && (self.stops() || !rows_left)
+        // Replies that were collected are taken in all the same.
+        let replies_left = self.collects && self.rows.is_some();
+        !on_the_way && !replies_left && (self.stops() || !rows_left)
     }
 
     /// Waits for an event, and handles it.
     async fn wait(&mut self, wake: Option<Instant>) -> Result<(), L::Error> {
-        let reads = self.reason.is_none() && self.has_room();
+        let reads = self.reads();
         let ends = [self.dispatcher.ends_at, self.dispatcher.patience_ends()].into_iter().flatten();
         let wake = wake.into_iter().chain(ends.filter(|_| self.reason.is_none())).min();
         let sleep = async {
@@ -257,7 +283,8 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
                 JournalEvent::Resent(_) => self.queues.clear(),
                 JournalEvent::Out(out) => self.exposure.on_disk(*out),
                 JournalEvent::Ended(ended) => {
-                    ended.sent.into_iter().for_each(|sent| self.exposure.stored(sent.worst));
+                    let live = ended.sent.filter(|sent| sent.line.is_none());
+                    live.into_iter().for_each(|sent| self.exposure.stored(sent.worst));
                     self.on_disk(&ended.ending);
                 }
                 JournalEvent::Results { .. } => {}

@@ -112,15 +112,10 @@ impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
         }
     }
 
-    /// The most that a request can use, and cost. No tokenizer makes more tokens of a text than it has bytes; other input
-    /// has a bound of its own.
-    fn worst_of(&self, work: &Work) -> (Estimate, Reserve) {
-        let request = &work.request;
-        let worst = self.dispatcher.pace.worst(&request.estimate, work.rows());
-        let text = (request.body.len() as u64).saturating_sub(request.media.bytes);
-        let prompt_tokens = worst.prompt_tokens.max(text.saturating_add(request.media.tokens));
-        let worst = Estimate { prompt_tokens, ..worst };
-        (worst, worst_of(request, &worst))
+    /// The most that a request can use, and cost.
+    pub(super) fn worst_of(&self, work: &Work) -> (Estimate, Reserve) {
+        let worst = self.dispatcher.worst_estimate(&work.request, work.rows());
+        (worst, worst_of(&work.request, &worst))
     }
 
     /// If the maximum length of an answer is unknown, a cap lets only a few requests be sent until some answers have

@@ -23,6 +23,8 @@ pub enum StopReason {
     BrownOut(Fault),
     /// The address was never reached.
     NeverReached(Fault),
+    /// Batches are submitted, and the job does not wait for them.
+    Submitted,
 }
 
 /// A cap of the job.
@@ -62,6 +64,7 @@ impl StopReason {
             Self::Outage(_) => "outage",
             Self::BrownOut(_) => "brown_out",
             Self::NeverReached(_) => "never_reached",
+            Self::Submitted => "submitted",
         }
     }
 
@@ -73,7 +76,7 @@ impl StopReason {
             | Self::Outage(fault)
             | Self::BrownOut(fault)
             | Self::NeverReached(fault) => Some(fault),
-            Self::Finished | Self::Interrupted | Self::Cap(_) => None,
+            Self::Finished | Self::Interrupted | Self::Cap(_) | Self::Submitted => None,
         }
     }
 }

@@ -39,7 +39,12 @@ impl Room {
 impl<E: Endpoint, L: Ledger> Pass<'_, '_, E, L> {
     /// Accepts a row to be sent; one that was interrupted between two requests continues where it was.
     pub(super) fn take_up(&mut self, ready: Ready) {
+        let mut ready = ready;
+        let collected = ready.collected.take();
         let mut work = Work::new(ready, self.dispatcher.retry.max_attempts);
+        if let Some(collected) = collected {
+            return self.collect(work, *collected);
+        }
         if work.steps.is_empty() {
             work.travel = self.travels(&work);
             self.queues.fresh.push_back(work);

@@ -2,16 +2,20 @@
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use super::circuit_breaker::Allowance;
 use crate::conversation::calls::ToolCall;
 use crate::conversation::{Asks, Step};
-use crate::note::RowKey;
-use crate::outcome::Fault;
+use crate::job::price::Price;
+use crate::note::{BatchLine, RowKey};
+use crate::outcome::{Fault, Reply};
 use crate::packs::PackText;
 use crate::request::ChatRequest;
+use crate::reserve::Reserve;
 
 /// A row that is ready to be sent.
 #[derive(Debug)]
@@ -23,6 +27,23 @@ pub struct Ready {
     pub tries: u32,
     /// Its paid answers that did not end it.
     pub steps: Vec<Step>,
+    /// The reply to its first request, if a provider's batch has brought that.
+    pub collected: Option<Box<Collected>>,
+}
+
+/// A reply that a provider's batch has brought.
+#[derive(Debug)]
+pub struct Collected {
+    /// The line by which it came.
+    pub line: BatchLine,
+    pub reply: Reply,
+    /// When the batch was submitted, and how long it took.
+    pub at: SystemTime,
+    pub latency: Duration,
+    /// The most that it could cost, which has been set aside since.
+    pub worst: Reserve,
+    /// The price of what comes by a batch, if known.
+    pub price: Option<Arc<Price>>,
 }
 
 /// An active row.
@@ -80,7 +101,7 @@ impl Work {
     /// Rows that travel in this request.
     pub(crate) fn of_pack(members: Vec<Self>, request: ChatRequest) -> Option<Self> {
         let row = members.first()?.row.clone();
-        let ready = Ready { row, request, tries: 0, steps: Vec::new() };
+        let ready = Ready { row, request, tries: 0, steps: Vec::new(), collected: None };
         Some(Self { pack: Some(members.into_boxed_slice()), ..Self::new(ready, u32::MAX) })
     }
 

@@ -18,6 +18,8 @@ pub struct LiveSettings {
     pub paused: Option<bool>,
     /// Stop.
     pub stop: bool,
+    /// Cancel the batches that the provider has, and stop.
+    pub cancel: bool,
 }
 
 impl Job {
@@ -40,6 +42,7 @@ impl Job {
             caps: live.caps.over(self.caps),
             since: self.cap_period.began(now, &self.schedule.zone),
             paused: live.paused.unwrap_or(span.is_some_and(|span| span.paused)),
+            cancels: live.cancel,
             time_is_up: ends_at.is_some_and(|end| end <= now),
         }
     }

@@ -145,6 +145,8 @@ pub struct EffectiveLimits {
     pub since: Option<Timestamp>,
     /// Whether nothing is sent at present.
     pub paused: bool,
+    /// Whether the batches that the provider has are to be cancelled.
+    pub cancels: bool,
     /// Whether the time at which the run is to end has come.
     pub time_is_up: bool,
 }

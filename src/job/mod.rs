@@ -18,6 +18,7 @@
 
 pub(crate) mod address;
 pub mod answer;
+pub mod batch;
 pub mod documents;
 pub mod each;
 pub mod effective;
@@ -53,6 +54,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use answer::{AnswerRules, GlossaryFiles, Tool};
+use batch::BatchSettings;
 use documents::DocumentSettings;
 use each::Each;
 use facts::{ModelCatalog, ModelInfo};
@@ -120,6 +122,8 @@ pub struct Job {
     pub glossary: GlossaryFiles,
     /// How short rows travel together, if they do.
     pub pack: Option<PackSettings>,
+    /// How requests travel in batches of the provider, if they do.
+    pub batch: Option<BatchSettings>,
     /// The values for each of which a row is asked, if there are any.
     pub each: Option<Each>,
     /// How each row's text is cut into pieces, if it is.
@@ -144,6 +148,9 @@ impl Job {
     pub fn at_the_pace_of_a_rehearsal(mut self) -> Self {
         (self.rates, self.known_rates) = (Rates::default(), Rates::default());
         self.schedule = Schedule { zone: self.schedule.zone, ..Schedule::default() };
+        if let Some(batch) = &mut self.batch {
+            batch.poll = BatchSettings::SHORTEST_POLL;
+        }
         self
     }
 
@@ -250,6 +257,8 @@ pub enum Transport {
     Whole,
     /// As a stream.
     Stream,
+    /// In batches of the provider, at half price; what follows a first answer, whole or as a stream.
+    Batch,
 }
 
 /// The place of the API key. Never the key itself.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
+use super::batch_lines::taken;
 use super::codec::{tokens_kept, written_texts, written_warnings};
 use super::seal::{STORE_RESULTS, record_of};
 use crate::clock;
@@ -15,7 +16,8 @@ use crate::reserve::Reserve;
 
 /// Rows that the journal knows of already, and that have no answer, go out again with the new ones around them.
 pub(super) fn handed_out(transaction: &Transaction<'_>, from: u64, below: u64) -> rusqlite::Result<()> {
-    let sql = "UPDATE entries SET out = 1 WHERE position >= ?1 AND position < ?2 AND status IN ('pending', 'set_aside')";
+    let sql = "UPDATE entries SET out = 1 WHERE position >= ?1 AND position < ?2 AND status IN ('pending', 'set_aside')
+                   AND NOT EXISTS (SELECT 1 FROM batch_lines l WHERE l.entry = entries.entry AND l.state < 2)";
     transaction.prepare_cached(sql)?.execute([from, below]).map(drop)
 }
 
@@ -42,6 +44,9 @@ pub(super) fn end(
         ending => fault.filter(|_| matches!(ending, Outcome::Failed(_))).and_then(Fault::unfit_answer),
     };
     let answer = answer.zip(ended.sent);
+    if let Some(line) = ended.sent.and_then(|sent| sent.line) {
+        taken(transaction, line)?;
+    }
     let entry = enter(transaction, ended, (status, fault), answer.map(|_| *answers + 1))?;
     let row = (entry, &ended.row);
     if let Some((answer, sent)) = answer {
@@ -130,9 +135,9 @@ fn store_step(
     let usage = answer.usage.as_ref();
     let sql = "INSERT INTO steps (entry, sent_at, latency_ms, prompt_tokens, completion_tokens, total_tokens,
              cached_tokens, reasoning_tokens, finish_reason, model, request_id, tool_calls, reasoning, response,
-             cost, next, results, step, simulated, reserved_cost, reserved_tokens, packed, seal)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19, ?20, ?21, ?22, ?23,
-             sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?20, ?21, ?22, ?23))";
+             cost, next, results, step, simulated, reserved_cost, reserved_tokens, packed, batch, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19, ?20, ?21, ?22, ?23, ?24,
+             sealed(?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?20, ?21, ?22, ?23, ?24))";
     let (reserved_cost, reserved_tokens) = reserved(ended);
     let mut statement: CachedStatement<'_> = transaction.prepare_cached(sql)?;
     statement.execute(params![
@@ -160,6 +165,7 @@ fn store_step(
         reserved_cost,
         reserved_tokens,
         sent.pack.rows,
+        sent.line.map(|line| line.batch),
     ])?;
     *answers += 1;
     Ok(())
@@ -184,9 +190,9 @@ fn store_fault(
     sent: SendTime,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO faults (entry, sent_at, latency_ms, kind, status, code, message, request_id, total_tokens,
-             evidence, cost, simulated, reserved_cost, reserved_tokens, packed, seal)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-             sealed(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?11, ?12, ?13, ?14, ?15))";
+             evidence, cost, simulated, reserved_cost, reserved_tokens, packed, batch, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+             sealed(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?11, ?12, ?13, ?14, ?15, ?16))";
     let (reserved_cost, reserved_tokens) = reserved(ended);
     let mut statement = transaction.prepare_cached(sql)?;
     let written = statement.execute(params![
@@ -205,6 +211,7 @@ fn store_fault(
         reserved_cost,
         reserved_tokens,
         sent.pack.rows,
+        sent.line.map(|line| line.batch),
     ]);
     written.map(drop)
 }

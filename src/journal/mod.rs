@@ -17,6 +17,7 @@
 //! | `steps` | a paid answer, the last of its entry or one before it |
 //! | `faults` | a request without an answer |
 //! | `runs` | a run: its job, its totals, and how far it has handed rows out |
+//! | `batches`, `batch_lines` | a provider's batch, from before it was made, and its requests with their replies |
 //! | `held` | a cause that held a run back in a minute, and for how long |
 //! | `orders` | a change that a user made to a job while it ran |
 //! | `survey`, `output` | one line at most: the input as it was last planned, the output as it was last written |
@@ -36,6 +37,8 @@
 //!   would drop its locks. Memory does not grow with the number of rows.
 
 pub mod ballast;
+mod batch_lines;
+pub mod batches;
 mod codec;
 mod connection;
 pub mod costs;

@@ -59,7 +59,7 @@ impl Reader {
     }
 
     /// The requests sent within so long before `now`, the oldest first: when each was sent, and its tokens; `None` of one
-    /// that may have used some, and nobody said how many.
+    /// that may have used some, and nobody said how many. Those that came by a provider's batch count towards no limit.
     ///
     /// # Errors
     ///
@@ -75,10 +75,10 @@ impl Reader {
         // Steps and faults are stored nearly in the order of their ends: past some that ended before that time began,
         // none was sent within it. A few refusals of the first rows are held back until they can be judged.
         for sql in [
-            "SELECT sent_at, latency_ms, total_tokens, packed FROM steps ORDER BY step DESC",
+            "SELECT sent_at, latency_ms, total_tokens, packed FROM steps WHERE batch IS NULL ORDER BY step DESC",
             "SELECT sent_at, latency_ms,
                  coalesce(total_tokens, CASE WHEN kind IN ('throttled', 'unreachable') THEN 0 END), 1
-             FROM faults ORDER BY fault DESC",
+             FROM faults WHERE batch IS NULL ORDER BY fault DESC",
         ] {
             let mut statement = self.connection().prepare(sql).map_err(self.failed())?;
             let mut rows = statement.query([]).map_err(self.failed())?;

@@ -37,6 +37,10 @@ pub(super) const VERSION: i32 = 1;
 /// `survey`: what is known of the rows of the input as a whole (`survey.rs`). `output`: what the output was last written from
 ///   (`output_state.rs`).
 /// `orders`: what somebody told a job while it ran: a key and its value, the run that took it up, and when.
+/// `batches`: a provider's batch, from before it was made: `phase` says how far it is (`batch/phase.rs`), `state` the provider's own
+///   word; `asked_at` since when it may have been made although nobody has said so. `batch_lines`: its requests. `entry` is the
+///   one that a line was made for; `state`: 0 without a reply, 1 with one in `reply` that waits for its row, 2 taken,
+///   3 for ever without one. What a line may cost stays set aside until it is 2. Of steps and faults, `batch` is the one by which they came.
 /// `seal`: the hash over the other columns (`seal.rs`). Times are seconds since 1970.
 const TABLES: &str = "
 CREATE TABLE entries (
@@ -85,6 +89,7 @@ CREATE TABLE steps (
     response TEXT,
     next TEXT,
     results TEXT,
+    batch INTEGER,
     seal BLOB
 ) STRICT;
 CREATE INDEX steps_in_between ON steps (entry) WHERE next IS NOT NULL;
@@ -105,6 +110,7 @@ CREATE TABLE faults (
     reserved_tokens INTEGER,
     simulated INTEGER NOT NULL DEFAULT 0,
     evidence BLOB,
+    batch INTEGER,
     seal BLOB
 ) STRICT;
 CREATE INDEX faults_by_entry ON faults (entry);
@@ -164,6 +170,51 @@ CREATE TABLE output (
     rows INTEGER NOT NULL,
     simulated INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE batches (
+    batch INTEGER PRIMARY KEY,
+    tag TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    run INTEGER NOT NULL,
+    base_url TEXT NOT NULL,
+    model TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    file_bytes INTEGER NOT NULL,
+    file_hash BLOB NOT NULL,
+    window_hours INTEGER NOT NULL,
+    planned_at REAL NOT NULL,
+    asked_at REAL,
+    input_file TEXT,
+    provider_id TEXT,
+    state TEXT,
+    created_at REAL,
+    started_at REAL,
+    expires_at REAL,
+    ended_at REAL,
+    closed_at REAL,
+    completed INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    output_file TEXT,
+    error_file TEXT,
+    replies INTEGER NOT NULL DEFAULT 0,
+    unknown INTEGER NOT NULL DEFAULT 0,
+    doubled INTEGER NOT NULL DEFAULT 0,
+    seal BLOB
+) STRICT;
+CREATE TABLE batch_lines (
+    number INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    entry INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0,
+    reserved_cost REAL NOT NULL,
+    reserved_tokens INTEGER NOT NULL,
+    reply BLOB,
+    seal BLOB,
+    UNIQUE (batch, line)
+) STRICT;
+CREATE INDEX batch_lines_open ON batch_lines (fingerprint) WHERE state < 2;
+CREATE INDEX batch_lines_of_entry ON batch_lines (entry) WHERE state < 2;
 ";
 
 /// Makes the tables in an empty database, all or none.

@@ -26,7 +26,7 @@ macro_rules! seal_sql {
                  s.total_tokens, s.cached_tokens, s.reasoning_tokens, s.finish_reason, s.model, s.request_id,
                  s.tool_calls, s.reasoning, s.response, s.cost, s.next, ",
             $results,
-            ", s.simulated, s.reserved_cost, s.reserved_tokens, s.packed)"
+            ", s.simulated, s.reserved_cost, s.reserved_tokens, s.packed, s.batch)"
         )
     };
 }
@@ -34,12 +34,22 @@ macro_rules! seal_sql {
 /// The seal of a fault: over what sums and reports are made of.
 const SEAL_OF_FAULT: &str =
     "sealed(entry, sent_at, latency_ms, kind, status, code, message, total_tokens, cost, simulated,
-         reserved_cost, reserved_tokens, packed)";
+         reserved_cost, reserved_tokens, packed, batch)";
 
 /// The seal of a run.
 const SEAL_OF_RUN: &str =
     "sealed(run, started_at, last_at, ended_at, handed_out, in_doubt, requests, answers, throttled, faults, prompt_tokens,
          completion_tokens, total_tokens, cost, reserved_cost, reserved_tokens, out_cost, out_tokens, longest_answer, simulated)";
+
+/// The seal of a provider's batch.
+pub(super) const SEAL_OF_BATCH: &str =
+    "sealed(batch, tag, phase, run, base_url, model, lines, file_bytes, file_hash, window_hours, planned_at, asked_at, input_file,
+         provider_id, state, created_at, started_at, expires_at, ended_at, closed_at, completed, failed, output_file, error_file,
+         replies, unknown, doubled)";
+
+/// The seal of a line of one.
+pub(super) const SEAL_OF_LINE: &str =
+    "sealed(batch, line, entry, fingerprint, state, reserved_cost, reserved_tokens, reply)";
 
 /// Seals a run anew, whose number is given.
 pub(super) fn seal_run(connection: &Connection, run: i64) -> rusqlite::Result<()> {
@@ -151,7 +161,7 @@ pub(super) fn run_is_whole() -> String {
     )
 }
 
-/// Looks for a run or a fault that is not as it was stored, and says which.
+/// Looks for a run, a fault, a batch or a line of one that is not as it was stored, and says which.
 pub(super) fn broken_sum(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let runs = format!("SELECT run FROM runs WHERE NOT {} LIMIT 1", run_is_whole());
     let faults = format!(
@@ -159,7 +169,12 @@ pub(super) fn broken_sum(connection: &Connection) -> rusqlite::Result<Option<Str
              AND coalesce(cost, 0) BETWEEN 0 AND 1e300 AND coalesce(reserved_tokens, 0) >= 0
              AND coalesce(reserved_cost, 0) BETWEEN 0 AND 1e300 AND seal IS {SEAL_OF_FAULT}, 0) LIMIT 1"
     );
-    for (name, sql) in [("run", runs), ("fault", faults)] {
+    let batches = format!("SELECT batch FROM batches WHERE NOT coalesce(seal IS {SEAL_OF_BATCH}, 0) LIMIT 1");
+    let lines = format!(
+        "SELECT batch FROM batch_lines WHERE NOT coalesce(reserved_cost BETWEEN 0 AND 1e300 AND reserved_tokens >= 0
+             AND seal IS {SEAL_OF_LINE}, 0) LIMIT 1"
+    );
+    for (name, sql) in [("run", runs), ("fault", faults), ("batch", batches), ("a line of batch", lines)] {
         let found: Option<i64> = connection.query_row(&sql, [], |row| row.get(0)).optional()?;
         if let Some(number) = found {
             return Ok(Some(format!("the record of {name} {number} is not what was stored")));

@@ -56,6 +56,8 @@ impl<'a> Watch<'a> {
 impl Observer for Watch<'_> {
     fn on(&mut self, event: Event<'_>) {
         let now = Instant::now();
+        // A run in batches waits long for the next event.
+        let is_rare = matches!(event, Event::Batches(_));
         self.tally.on(&event, now - self.begun);
         if let Event::State(state) = &event {
             self.held.iter_mut().for_each(|held| held.set_state(state, now));
@@ -63,7 +65,7 @@ impl Observer for Watch<'_> {
         self.audience.listener.on(event);
         // A screen is drawn ten times a second; more would only cost.
         let held_by = self.tally.now.state.held_by;
-        if now - self.sent >= Duration::from_millis(50) || held_by != self.held_by {
+        if now - self.sent >= Duration::from_millis(50) || held_by != self.held_by || is_rare {
             (self.sent, self.held_by) = (now, held_by);
             self.audience.snapshots.send_replace(self.tally.now);
         }

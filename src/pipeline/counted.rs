@@ -10,14 +10,17 @@ use crate::job::period::CapPeriod;
 use crate::journal::JournalError;
 use crate::journal::costs::Bought;
 use crate::journal::reader::Reader;
+use crate::reserve::Reserve;
 
 /// What the caps have counted so far in the present period.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Counted {
     /// When the period began, if it began at a certain time.
     pub since: Option<Timestamp>,
     /// What was bought in it.
     pub bought: Bought,
+    /// What requests may cost that are in batches and not collected, in whatever period.
+    pub submitted: Reserve,
 }
 
 /// What the caps have counted by now. `run`: the run whose caps they are; `None` if it has not begun.
@@ -46,5 +49,5 @@ pub fn counted(
             Bought { cost: spent.cost, tokens: spent.usage.total_tokens, reserved: spent.reserved }
         }
     };
-    Ok(Counted { since, bought })
+    Ok(Counted { since, bought, submitted: reader.submitted()?.worst })
 }

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::audience::{Audience, before_it_sends};
+#[cfg(not(main_alone))]
+use super::batches::NoBatchService;
 use super::before::{Legacy, revalidate};
 use super::digest::{DigestEnd, digest_end};
 use super::judged::planned;
@@ -14,11 +16,13 @@ use super::own_output::write_own;
 use super::past::past;
 use super::plan::{self, Plan, Purpose};
 use super::reporter::{Reporter, RunNews, Sending};
+pub use super::run_end::RunEnd;
 use super::run_record::{SIMULATOR, described};
 use super::send::{SendReport, SendRequest, never_stopped, send};
 use super::{Opened, PipelineError};
+use crate::batch_service::BatchService;
 use crate::dispatch::live_limits::LiveLimits;
-use crate::dispatch::stop::{Cap, Stop, StopLevel, StopReason};
+use crate::dispatch::stop::{Stop, StopLevel, StopReason};
 use crate::endpoint::Endpoint;
 use crate::job::effective::LiveSettings;
 use crate::job::limits::EffectiveLimits;
@@ -86,45 +90,6 @@ pub struct Summary {
     pub in_doubt: u64,
 }
 
-/// How a run ended, by what is to be done next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunEnd {
-    /// Every row has its answer or its failure.
-    Finished,
-    /// The input changed until the end, and rows are left.
-    InputChanged,
-    /// Somebody interrupted it.
-    Interrupted,
-    /// Its time was up.
-    TimeIsUp,
-    /// A cap on money or tokens was reached.
-    Cap,
-    /// The service refused the job, or did not answer.
-    Service,
-}
-
-impl RunEnd {
-    /// How it ended, and in a word, as far as reason and rows tell. `pending`: what has no answer; `None` if no output was written.
-    fn of(pending: Option<u64>, reason: &StopReason) -> (Self, &'static str) {
-        let Some(pending) = pending else {
-            return (Self::Interrupted, StopReason::Interrupted.as_str());
-        };
-        match reason {
-            // Whatever stopped it, nothing was left to do.
-            _ if pending == 0 => (Self::Finished, StopReason::Finished.as_str()),
-            StopReason::Finished => (Self::InputChanged, "input_changed"),
-            StopReason::Interrupted => (Self::Interrupted, reason.as_str()),
-            StopReason::Cap(Cap::Duration | Cap::Until) => (Self::TimeIsUp, reason.as_str()),
-            StopReason::Cap(Cap::Cost | Cap::TotalTokens) => (Self::Cap, reason.as_str()),
-            StopReason::Refused(_)
-            | StopReason::EveryRowRefused(_)
-            | StopReason::Outage(_)
-            | StopReason::BrownOut(_)
-            | StopReason::NeverReached(_) => (Self::Service, reason.as_str()),
-        }
-    }
-}
-
 /// Why a run has no summary.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
@@ -170,16 +135,43 @@ impl From<JournalError> for ExecuteError {
 /// # Errors
 ///
 /// When the job cannot begin, or input, journal or output fail. However it ends, the journal is in its place afterwards.
+#[cfg(not(main_alone))]
 pub async fn execute<E: Endpoint, R: Reporter>(
     order: &RunOrder<'_>,
     endpoint: &E,
+    journal: Journal,
+    clock: Clock,
+    stop: Stop,
+    reporter: &mut R,
+) -> Result<(Summary, Journal), ExecuteError> {
+    execute_in_batches(order, (endpoint, &NoBatchService), journal, clock, stop, reporter).await
+}
+
+/// As `execute`, for a service with a Batch API, which a job with `transport = "batch"` needs.
+///
+/// # Errors
+///
+/// As `execute`.
+pub async fn execute_in_batches<E: Endpoint, B: BatchService, R: Reporter>(
+    order: &RunOrder<'_>,
+    doors: (&E, &B),
     mut journal: Journal,
     clock: Clock,
     stop: Stop,
     reporter: &mut R,
 ) -> Result<(Summary, Journal), ExecuteError> {
     let begun = clock();
-    let mut run = Execution { order, endpoint, clock, begun, stop, reporter, snapshot: Snapshot::default() };
+    let (endpoint, batch_service) = doors;
+    let mut run = Execution {
+        order,
+        endpoint,
+        batch_service,
+        clock,
+        begun,
+        stop,
+        reporter,
+        snapshot: Snapshot::default(),
+    };
     // What earlier runs have left is brought to the rules of the present job.
     let legacy = revalidate(order.opened, order.simulated, &journal, endpoint, run.reporter).await;
     let legacy = legacy.map_err(|error| settled(&journal, None, error.into()))?;
@@ -205,9 +197,10 @@ pub async fn execute<E: Endpoint, R: Reporter>(
 }
 
 /// A run under way.
-struct Execution<'a, E, R> {
+struct Execution<'a, E, B, R> {
     order: &'a RunOrder<'a>,
     endpoint: &'a E,
+    batch_service: &'a B,
     clock: Clock,
     begun: Timestamp,
     stop: Stop,
@@ -216,7 +209,7 @@ struct Execution<'a, E, R> {
     snapshot: Snapshot,
 }
 
-impl<E: Endpoint, R: Reporter> Execution<'_, E, R> {
+impl<E: Endpoint, B: BatchService, R: Reporter> Execution<'_, E, B, R> {
     /// Plans. `run`: the number of the run, when it has begun.
     fn plan(&mut self, journal: &Journal, run: Option<i64>) -> Result<Plan, ExecuteError> {
         let error = match planned(self.order.opened, journal, &self.stop, self.reporter) {
@@ -304,9 +297,11 @@ impl<E: Endpoint, R: Reporter> Execution<'_, E, R> {
         let steered = self.reporter.send(sending);
         let (_steer, fixed) = self.limits_of_the_job();
         let live_limits = &steered.unwrap_or(fixed);
-        let request = SendRequest { plan, run, retry_failed, open_files, live_limits, hidden, mark };
+        let address = self.order.address();
+        let request = SendRequest { plan, run, address, retry_failed, open_files, live_limits, hidden, mark };
         let audience = Audience { snapshots, listener: self.reporter };
-        send(opened, journal, request, &past, self.endpoint, self.stop.clone(), audience).await
+        let doors = (self.endpoint, self.batch_service);
+        send(opened, journal, request, &past, doors, self.stop.clone(), audience).await
     }
 
     /// The limits that hold now, for a run that nobody steers.

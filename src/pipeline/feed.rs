@@ -4,6 +4,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::batches::lines::LineFinder;
 use super::plan::Plan;
 use super::scan::{Depth, RequestPlace, Scan};
 use super::{Opened, PipelineError};
@@ -20,7 +21,7 @@ const BATCH_ROWS: usize = 16;
 const BATCH_BYTES: usize = 64 * 1024;
 
 /// Batches that wait between reading and dispatching.
-const BATCHES: usize = 1;
+pub(super) const BATCHES: usize = 1;
 
 /// The thread that reads and renders the rows to be sent.
 pub(super) struct Feed {
@@ -78,6 +79,8 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
         false => None,
     };
     let in_between = reader.has_steps_in_between()?;
+    // What is in a provider's batch, and paid for there, is not sent as well.
+    let mut lines = reader.has_open_lines()?.then(|| LineFinder::new(&reader));
     let mut batch = RowBatch::default();
     let wanted = opened.wanted_by_requests();
     // Finished rows need not be parsed: half of a large job is skipped in a moment.
@@ -98,6 +101,11 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
         }
         // A row that cannot be sent was recorded as failed, and sending failed rows again does not change that.
         let Ok(mut request) = request else { continue };
+        if let Some(lines) = &mut lines
+            && lines.find(entry.as_ref(), row.fingerprint)?.is_some()
+        {
+            continue;
+        }
         if let Some(sharing) = &sharing
             && !sharing.goes_out(&row.fingerprint)?
         {
@@ -113,27 +121,34 @@ fn feed(opened: &Opened, rules: FeedRules, rows: &Sender<Vec<Ready>>) -> Result<
             true => reader.steps(row.position)?,
             false => Vec::new(),
         };
-        batch.add(Ready { row, request, tries, steps });
+        let bytes = request.body.len();
+        batch.add(Ready { row, request, tries, steps, collected: None }, bytes);
     }
     batch.flush(rows);
     Ok(false)
 }
 
 /// Rows that are passed on together.
-#[derive(Default)]
-struct RowBatch {
-    rows: Vec<Ready>,
+pub(super) struct RowBatch<T> {
+    rows: Vec<T>,
     bytes: usize,
 }
 
-impl RowBatch {
-    fn add(&mut self, ready: Ready) {
-        self.bytes += ready.request.body.len();
-        self.rows.push(ready);
+impl<T> Default for RowBatch<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), bytes: 0 }
+    }
+}
+
+impl<T> RowBatch<T> {
+    /// Adds one with so many bytes.
+    pub(super) fn add(&mut self, row: T, bytes: usize) {
+        self.bytes += bytes;
+        self.rows.push(row);
     }
 
     /// Passes the rows on if there is room; once there are enough, waits for room. Returns whether anyone still takes them.
-    fn hand_on(&mut self, rows: &Sender<Vec<Ready>>) -> bool {
+    pub(super) fn hand_on(&mut self, rows: &Sender<Vec<T>>) -> bool {
         let enough = self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES;
         match rows.capacity() == 0 && !enough {
             true => true,
@@ -141,7 +156,7 @@ impl RowBatch {
         }
     }
 
-    fn flush(&mut self, rows: &Sender<Vec<Ready>>) -> bool {
+    pub(super) fn flush(&mut self, rows: &Sender<Vec<T>>) -> bool {
         let batch = std::mem::replace(self, Self { rows: Vec::with_capacity(BATCH_ROWS), bytes: 0 });
         batch.rows.is_empty() || rows.blocking_send(batch.rows).is_ok()
     }
@@ -169,6 +184,7 @@ mod tests {
             request,
             tries: 0,
             steps: Vec::new(),
+            collected: None,
         }
     }
 
@@ -177,7 +193,7 @@ mod tests {
         let (sender, mut rows) = channel(BATCHES);
         let mut batch = RowBatch::default();
         for position in 0..BATCH_ROWS as u64 {
-            batch.add(ready(position, 10));
+            batch.add(ready(position, 10), 10);
             assert!(batch.hand_on(&sender));
         }
         let mut taken = || rows.try_recv().map(|rows| rows.len()).ok();
@@ -197,7 +213,7 @@ mod tests {
                 let mut added = 0;
                 // The first batch goes at once; the second has no room until it is taken.
                 while added < 1 + 2 * rows && batch.hand_on(&sender) {
-                    batch.add(ready(added as u64, bytes));
+                    batch.add(ready(added as u64, bytes), bytes);
                     added += 1;
                 }
                 batch.flush(&sender)
@@ -215,7 +231,7 @@ mod tests {
         let (sender, rows) = channel(BATCHES);
         drop(rows);
         let mut batch = RowBatch::default();
-        batch.add(ready(0, 10));
+        batch.add(ready(0, 10), 10);
         assert!(!batch.hand_on(&sender));
     }
 }

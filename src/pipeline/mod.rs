@@ -2,6 +2,7 @@
 
 mod audience;
 mod bad_rows;
+pub mod batches;
 mod before;
 pub mod cost_estimate;
 pub mod counted;
@@ -32,7 +33,9 @@ pub mod prepare;
 pub mod reporter;
 mod request_key;
 pub mod requests;
+mod rounds;
 mod row_requests;
+mod run_end;
 pub mod run_record;
 mod scan;
 pub mod send;
@@ -45,6 +48,8 @@ mod weights;
 pub mod whole_rows;
 
 use std::path::Path;
+
+use serde_json::{Map, Value};
 
 use crate::diagnostic::Diagnostic;
 use crate::job::Job;
@@ -60,6 +65,11 @@ pub use opened::Opened;
 /// The key of the job file, and the problem with it.
 pub fn check_request(job: &Job) -> Result<(), (String, Diagnostic)> {
     check::literals(&Job { request: structure::foreseen(job), ..job.clone() })?;
+    if let (Some(_), Some(name)) = (job.batch, &job.model.name) {
+        let body = Map::from_iter([("model".to_owned(), Value::from(name.as_str()))]);
+        check::batch(&body, &job.facts_of(name))
+            .map_err(|problem| ("model.transport".to_owned(), problem))?;
+    }
     let digest = job.digest.as_ref().map(|digest| &digest.asked);
     job.merge.iter().chain(digest).try_for_each(|asked| {
         let named = |(key, problem): (String, Diagnostic)| (format!("{}.{key}", asked.section), problem);

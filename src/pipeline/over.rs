@@ -9,7 +9,7 @@ use crate::checks::Checks;
 use crate::diagnostic::Diagnostic;
 use crate::job::answer::AnswerRules;
 use crate::job::over::{DigestRequest, PartsRequest};
-use crate::job::{Job, ModelSettings, Prompt};
+use crate::job::{Job, ModelSettings, Prompt, Transport};
 use crate::render::estimate::tokens_of_piece;
 use crate::render::template::{Slot, Templates};
 use crate::render::{Renderer, fingerprint};
@@ -30,7 +30,12 @@ pub(super) struct PartsRenderer {
 /// The job whose every row is asked as the section says.
 pub(super) fn job_of(job: &Job, asked: &PartsRequest) -> Job {
     let name = asked.model.clone().or_else(|| job.model.name.clone());
-    let model = ModelSettings { name, ..job.model.clone() };
+    // What is made of answers is asked at once: a batch of its own would take another day.
+    let transport = match job.model.transport {
+        Transport::Batch => Transport::Auto,
+        transport => transport,
+    };
+    let model = ModelSettings { name, transport, ..job.model.clone() };
     let prompt = Prompt { system: asked.system.clone(), turns: Vec::new(), user: Some(asked.prompt.clone()) };
     Job {
         price: model.name.as_deref().and_then(|name| job.facts_of(name).price),
@@ -46,6 +51,7 @@ pub(super) fn job_of(job: &Job, asked: &PartsRequest) -> Job {
         split: None,
         merge: None,
         digest: None,
+        batch: None,
         ..job.clone()
     }
 }

@@ -221,6 +221,8 @@ fn feed(
         let steps = entries.steps(position)?;
         let (part, over, fingerprint) = (EntryPart::WHOLE, Some(kind), request.fingerprint);
         let row = RowKey { row: position, position, part, over, id, fingerprint, record: None };
-        Ok(ready.blocking_send(vec![Ready { row, request, tries: entry.tries, steps }]).is_ok())
+        Ok(ready
+            .blocking_send(vec![Ready { row, request, tries: entry.tries, steps, collected: None }])
+            .is_ok())
     })
 }

@@ -30,7 +30,7 @@ pub(super) fn past(
 ) -> Result<CarryOver, JournalError> {
     let now = SystemTime::from(moment);
     let runs = reader.runs()?;
-    let Counted { since, bought } = counted(reader, job, Some(run), now)?;
+    let Counted { since, bought, submitted } = counted(reader, job, Some(run), now)?;
     let spent = spent_by(&runs);
     let ago = |at: SystemTime| now.duration_since(at).unwrap_or_default();
     let tokens_unknown = mean_tokens(&spent, plan);
@@ -44,6 +44,7 @@ pub(super) fn past(
         cost: bought.cost,
         tokens: bought.tokens,
         reserved: bought.reserved,
+        submitted,
         longest_answer: reader.longest_answer()?,
         since,
         duration: spent.duration,

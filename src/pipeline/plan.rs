@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bad_rows::BadRows;
+use super::batches::prices::BatchPrices;
 use super::cost_estimate::CostEstimate;
 use super::document_files::DocumentFiles;
 use super::pack_survey::{self, PackSurvey};
@@ -169,6 +170,7 @@ pub fn plan(
     let mut columns = Columns::begin(opened, reader)?;
     let mut plan = Plan::of(stamp);
     let mut bad = BadRows::default();
+    let prices = opened.job.batch.map(|_| BatchPrices::of(&opened.job));
     for request in planned_requests(opened, journal, &columns, purpose)? {
         let PlannedRequest { place, part, entry, whole, news, silent } = request?;
         if *stop.borrow() != StopLevel::None {
@@ -194,7 +196,7 @@ pub fn plan(
         plan.note_fit(found, (&key, entry.as_ref()), place.of_first(part));
         match request {
             _ if found == Fit::Kept => {}
-            Ok(request) => plan.estimate(&request, looked),
+            Ok(request) => plan.estimate(&priced(request, prices.as_ref()), looked),
             Err(_) if input.skip_bad_rows || purpose.is_to_look() => {}
             Err(problem) if bad.add(place.row, &item, &problem) => {}
             Err(_) => break,
@@ -357,6 +359,14 @@ fn merges(opened: &Opened, part: EntryPart) -> u64 {
     match opened.merger() {
         Some(_) if u64::from(part.count) > combinations => combinations,
         _ => 0,
+    }
+}
+
+/// The request at the price of the way that it takes.
+fn priced(request: ChatRequest, prices: Option<&BatchPrices>) -> ChatRequest {
+    match (prices, &request.price) {
+        (Some(prices), Some(price)) => ChatRequest { price: Some(prices.of_price(price)), ..request },
+        _ => request,
     }
 }
 

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Opened;
+use crate::batch::line::line_bytes;
 use crate::diagnostic::Diagnostic;
 use crate::note::{EntryPart, RowKey};
 use crate::render::fingerprint;
 use crate::request::{ChatRequest, Fingerprint};
 use crate::row::{BadRow, Item, Row};
+use crate::text::{count, counted};
 
 /// A row's key, and its request or the reason why it has none.
 pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box<Diagnostic>>) {
@@ -34,6 +36,7 @@ pub fn prepare(opened: &Opened, item: &Item) -> (RowKey, Result<ChatRequest, Box
     };
     // Limits do not change a row's identity: its answer remains its own under another limit.
     let rendered = rendered.and_then(|request| fits_token_limit(opened, request).map_err(Box::new));
+    let rendered = rendered.and_then(|request| fits_a_line(opened, request).map_err(Box::new));
     let rendered = rendered.and_then(|request| has_a_price(opened, request).map_err(Box::new));
     let rendered = rendered.and_then(|request| has_a_bound(opened, request).map_err(Box::new));
     (
@@ -73,6 +76,20 @@ fn fits_token_limit(opened: &Opened, request: ChatRequest) -> Result<ChatRequest
             quota.amount()
         ))),
         _ => Ok(request),
+    }
+}
+
+/// The provider refuses a whole file for one line that is too long.
+fn fits_a_line(opened: &Opened, request: ChatRequest) -> Result<ChatRequest, Diagnostic> {
+    let Some(batch) = opened.job.batch else { return Ok(request) };
+    let (bytes, most) = (line_bytes(&request), batch.longest_line());
+    match bytes > most {
+        true => Err(Diagnostic::new(format!(
+            "the request has {} as a line of a batch, and the limit is {}",
+            counted(bytes, "byte"),
+            count(most)
+        ))),
+        false => Ok(request),
     }
 }
 

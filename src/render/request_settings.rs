@@ -59,12 +59,16 @@ impl RequestSettings {
         let stream = match self.model.transport {
             // A line of the OpenAI Batch format may ask for a stream itself.
             Transport::Auto if body.get("stream") == Some(&Value::Bool(true)) => true,
-            Transport::Auto => {
+            // What follows a batch's answer is sent live.
+            Transport::Auto | Transport::Batch => {
                 facts.needs_stream(enable_thinking).unwrap_or(false) || check::needs_stream(body, facts)
             }
             Transport::Whole => false,
             Transport::Stream => true,
         };
+        if self.model.transport == Transport::Batch {
+            check::batch(body, facts)?;
+        }
         let text_rules = check::form(body, facts, stream)?;
         let price = match marks_cache(body) {
             true => facts.price.as_ref().map(|price| Arc::new(price.of_marked_cache())),

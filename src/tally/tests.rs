@@ -24,6 +24,7 @@ fn answered(position: u64) -> JournalEvent {
             latency: Duration::ZERO,
             worst: Reserve::NOTHING,
             pack: PackPlace::ALONE,
+            line: None,
         }),
         tries: 0,
         cost: Some(0.5),

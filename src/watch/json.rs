@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::stderr::put;
+use crate::batch::figures::BatchFigures;
 use crate::clock;
 use crate::tally::{RequestFigures, Snapshot};
 
@@ -47,6 +48,9 @@ struct ProgressReport {
     places: usize,
     waiting: usize,
     held_by: Option<&'static str>,
+    /// The provider's batches, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batches: Option<BatchFigures>,
 }
 
 /// A line of progress.
@@ -69,6 +73,7 @@ pub(super) fn progress(snapshot: &Snapshot) {
         places: state.places,
         waiting: state.waiting,
         held_by: state.held_by.map(|held_by| held_by.as_str()),
+        batches: Some(snapshot.batches).filter(|batches| batches.open > 0),
     };
     put_line("progress", what);
 }

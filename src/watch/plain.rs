@@ -38,11 +38,12 @@ fn ended_each_second(snapshot: &Snapshot) -> String {
 
 /// Rates, sums, and requests in flight.
 pub(super) fn figures(snapshot: &Snapshot) -> Vec<String> {
-    let mut parts = vec![
+    let mut parts: Vec<String> = snapshot.batches.words().into_iter().collect();
+    parts.extend([
         ended_each_second(snapshot),
         format!("{} tokens/s", rate(snapshot.tokens_per_second)),
         format!("{} tokens", count(snapshot.usage.total_tokens)),
-    ];
+    ]);
     parts.extend(snapshot.cost.map(|cost| format!("cost {}", money(cost))));
     parts.push(format!("{} failed", count(snapshot.failed)));
     parts.extend(snapshot.packs.words());

@@ -14,6 +14,7 @@ use house::{HOUSE, room_of};
 const NOUNS: &[&str] = &[
     // As "durable": names, and no file.
     "beside",
+    "batch",
     "batch_service",
     "bottleneck",
     "checks",
@@ -109,6 +110,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "read/documents/",
             "render/fingerprint.rs",
             "journal/seal.rs",
+            "pipeline/batches/file.rs",
             "share/",
             "simulator/",
         ],
@@ -230,6 +232,8 @@ const PAST_THE_GATE: &[&str] = &[
     "commands/simulate.rs",
     // Everything written into it passes its event sender.
     "journal/",
+    // The requests, as they are sent.
+    "pipeline/batches/file.rs",
     "read/documents/",
     "read/spool.rs",
     "regular.rs",

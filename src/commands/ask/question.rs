@@ -71,7 +71,7 @@ pub(super) fn settle(args: &AskArgs, screen: &Screen) -> Result<Question, Failur
         body.insert("enable_thinking".to_owned(), Value::from(args.enable_thinking));
     }
     let whole = args.no_stream || body.get("stream") == Some(&Value::Bool(false));
-    if asking.model.transport == Transport::Auto && !whole {
+    if matches!(asking.model.transport, Transport::Auto | Transport::Batch) && !whole {
         asking.model.transport = Transport::Stream;
     }
     let one = body.get("n").and_then(Value::as_f64).is_none_or(|n| n <= 1.0);

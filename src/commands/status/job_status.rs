@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::ended;
 use super::screen::{Ink, ScreenLine};
+use crate::batch::phase::BatchRecord;
 use crate::clock;
+use crate::commands::batches;
 use crate::commands::caps::{CapAccount, may_be_more};
 use crate::commands::failure::Failure;
 use crate::commands::receipt::known_cost;
@@ -65,6 +67,8 @@ pub(super) struct JobStatus {
     pub(super) counts: StateCounts,
     /// The answers that have warnings.
     pub(super) warned: u64,
+    /// The provider's batches.
+    pub(super) batches: Vec<BatchRecord>,
     /// The requests over answers: merges and a digest.
     pub(super) over: Option<StateCounts>,
     /// Answers from a simulator.
@@ -148,6 +152,7 @@ impl JobStatus {
             },
             counts: reader.counts(None)?,
             warned: reader.warned(None)?,
+            batches: reader.batches()?,
             over: reader.counts_over()?,
             simulated: reader.simulated()?.answers,
             last_minute: last_minute.len() as u64,
@@ -207,6 +212,7 @@ impl JobStatus {
         lines.extend(self.bar());
         lines.push(plain(self.whether_it_runs()));
         lines.extend(self.present());
+        lines.extend(batches::lines(&self.batches, clock::now()).into_iter().map(plain));
         lines.extend(simulated_line(self.simulated).map(|line| (Ink::Notable, line)));
         let cost = self.cost.filter(|cost| *cost > 0.0 || self.spent.reserved.cost == 0.0);
         let cost = cost.map_or_else(String::new, |cost| format!(" · cost {} (estimate)", money(cost)));

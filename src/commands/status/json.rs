@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::ended;
 use super::job_status::JobStatus;
+use crate::clock;
+use crate::commands::batches::BatchReport;
 use crate::commands::caps::CapsReport;
 use crate::commands::time::timestamp;
 use crate::config::orders::Order;
@@ -47,6 +49,7 @@ pub(super) struct StatusReport<'a> {
     held_seconds: BTreeMap<&'a str, f64>,
     failures: Vec<FailureReport<'a>>,
     last_errors: Vec<LastError<'a>>,
+    batches: Vec<BatchReport<'a>>,
     caps: CapsReport,
     runs: Vec<RunReport<'a>>,
     days: Vec<DayReport<'a>>,
@@ -92,6 +95,7 @@ impl<'a> StatusReport<'a> {
             held_seconds: status.held.iter().map(|(cause, seconds)| (cause.as_str(), *seconds)).collect(),
             failures: status.failures.iter().map(FailureReport::of).collect(),
             last_errors: status.faults.iter().map(LastError::of).collect(),
+            batches: BatchReport::of_all(&status.batches, clock::now()),
             caps: status.allowance.report(),
             runs: status.runs.iter().map(|run| RunReport::of(run, status)).collect(),
             days: status.days.iter().map(DayReport::of).collect(),

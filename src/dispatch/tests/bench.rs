@@ -141,6 +141,7 @@ impl Bench {
             request,
             tries,
             steps: Vec::new(),
+            collected: None,
         }
     }
 
@@ -247,6 +248,7 @@ impl Bench {
             caps,
             since: self.past.since,
             paused: false,
+            cancels: false,
             time_is_up: false,
         }
     }

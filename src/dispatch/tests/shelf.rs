@@ -67,6 +67,7 @@ impl Observer for Watcher {
                 assert_eq!(log.committed.get(log.shown), Some(note), "shown before it was committed");
                 log.shown += 1;
             }
+            Event::Batches(_) | Event::Batch(_) => {}
             Event::State(state) => {
                 let at = self.start.elapsed();
                 log.turns = (at, if log.turns.0 == at { log.turns.1 + 1 } else { 0 });

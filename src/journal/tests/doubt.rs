@@ -85,6 +85,7 @@ fn sent(row: RowKey, at: SystemTime, latency: u64, ending: Outcome) -> JournalEv
         latency: Duration::from_secs(latency),
         worst: Reserve::NOTHING,
         pack: PackPlace::ALONE,
+        line: None,
     });
     JournalEvent::Ended(Box::new(RequestEnd { sent, ..RequestEnd::unsent(row, 0, ending) }))
 }
@@ -138,7 +139,7 @@ fn a_request_of_several_rows_is_one_of_the_last_minute_and_of_its_run() {
     let packed = |position: u64, ending: Outcome| {
         let pack = PackPlace { rows: 3, number: position as u32 };
         let latency = Duration::from_secs(1);
-        let sent = Some(SendTime { at, latency, worst: Reserve::NOTHING, pack });
+        let sent = Some(SendTime { at, latency, worst: Reserve::NOTHING, pack, line: None });
         JournalEvent::Ended(Box::new(RequestEnd {
             sent,
             ..RequestEnd::unsent(rows(&[0, 1, 2])[position as usize].clone(), 0, ending)

@@ -138,7 +138,13 @@ fn named(rows: &[(&str, u8)]) -> Vec<RowKey> {
 
 fn sent_at(second: u64) -> SendTime {
     let at = UNIX_EPOCH + Duration::from_secs(second);
-    SendTime { at, latency: Duration::from_millis(1500), worst: Reserve::NOTHING, pack: PackPlace::ALONE }
+    SendTime {
+        at,
+        latency: Duration::from_millis(1500),
+        worst: Reserve::NOTHING,
+        pack: PackPlace::ALONE,
+        line: None,
+    }
 }
 
 fn ended(row: &RowKey, ending: Outcome) -> JournalEvent {

@@ -6,6 +6,7 @@
 //! misspelling of a known name is rejected, because the service ignores such a field, and a night's answers would lack what
 //! it asked for.
 
+mod batch;
 mod draft;
 mod exclusions;
 mod fields;
@@ -37,6 +38,15 @@ pub(super) fn is_qwen(model: &str) -> bool {
 pub fn needs_stream(body: &Map<String, Value>, facts: &ModelInfo) -> bool {
     let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
     is_qwen(model) && exclusions::in_one_piece(DraftBody::whole(body, model, facts)).is_err()
+}
+
+/// Checks that a request may travel in a provider batch.
+///
+/// # Errors
+///
+/// The model is known not to be offered there.
+pub fn batch(body: &Map<String, Value>, facts: &ModelInfo) -> Result<(), Diagnostic> {
+    Ok(batch::check(body, facts)?)
 }
 
 /// Checks everything in a request except its texts: its fields and the roles of its turns.

@@ -1,5 +1,6 @@
 //! `fanfold run`: the requests of a job, the server's replies, and how each row ends.
 
+mod batches;
 mod blank;
 mod checks;
 mod compatible_servers;

@@ -120,6 +120,7 @@ impl Book {
             self.runs.iter().map(|run| EarlierRun { began: now - run.started, in_doubt: run.in_doubt });
         recent_ends.extend(doubts(runs, minute));
         CarryOver {
+            submitted: Reserve::NOTHING,
             cost: self.cost,
             tokens: self.tokens,
             reserved: self.runs.iter().map(|run| run.out).sum::<Reserve>() + self.reserved,
@@ -161,7 +162,7 @@ impl Book {
             fingerprint,
             record: None,
         };
-        Ready { row, request, tries: entry.tries, steps: Vec::new() }
+        Ready { row, request, tries: entry.tries, steps: Vec::new(), collected: None }
     }
 
     /// Whether a row has its end.
