@@ -14,16 +14,6 @@ pub enum ServiceTier {
     BatchChat,
 }
 
-impl ServiceTier {
-    /// The word of the job file for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-            Self::BatchChat => "batch-chat",
-        }
-    }
-}
-
 /// A slower way to a model, for less: what is known of it beforehand.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CheaperRoute {
