@@ -32,8 +32,8 @@ pub(super) struct Outlook {
     pub(super) expected: Option<f64>,
     /// The most that they can cost, if what [`Outlook::most_reason`] says of it holds.
     pub(super) most: Option<f64>,
-    /// The currency of both; `None` for the job's own prices.
-    pub(super) currency: Option<&'static str>,
+    /// The currency of both; `None` for the job's own prices without one.
+    pub(super) currency: Option<String>,
     /// Of the requests, those with an unknown price, which are in neither.
     unpriced: u64,
     /// What the expectation follows from.
@@ -148,7 +148,7 @@ impl Outlook {
             to_send,
             expected: known(cost),
             most: known(most.max(cost)),
-            currency: (!job.own_price).then_some("USD"),
+            currency: job.currency.clone(),
             unpriced: cost_estimate.unpriced,
             based_on: BasedOn::of(&experience, &expected),
             answers: experience.answers,
@@ -279,7 +279,7 @@ impl Outlook {
     }
 
     fn amount(&self, amount: f64) -> String {
-        match self.currency {
+        match &self.currency {
             Some(currency) => format!("{} {currency}", money(amount)),
             None => money(amount),
         }

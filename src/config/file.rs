@@ -267,15 +267,20 @@ pub struct OutputSection {
     pub metrics: Option<String>,
 }
 
-/// `[price]`: money per million tokens.
+/// `[price]`: money per million tokens, or a region whose prices apply.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    { "required": ["region"] },
+    { "required": ["input", "output"] },
+    { "properties": { "input": false, "output": false, "cached_input": false, "thinking_output": false, "cache_write": false } },
+]))]
 pub struct PriceSection {
     /// Prompt tokens.
-    #[schemars(range(min = 0), required)]
+    #[schemars(range(min = 0))]
     pub input: Option<f64>,
     /// Completion tokens.
-    #[schemars(range(min = 0), required)]
+    #[schemars(range(min = 0))]
     pub output: Option<f64>,
     /// Prompt tokens from the service's cache.
     #[schemars(range(min = 0))]
@@ -286,6 +291,11 @@ pub struct PriceSection {
     /// Prompt tokens written to a cache marked by the request.
     #[schemars(range(min = 0))]
     pub cache_write: Option<f64>,
+    /// Region whose prices in the model table apply, at an address that is not the vendor's. Figures given here override them.
+    pub region: Option<String>,
+    /// Currency of the prices, to be shown: `USD`, `CNY`.
+    #[schemars(length(min = 1, max = 8))]
+    pub currency: Option<String>,
 }
 
 /// `[answer]`: requirements for answers.

@@ -9,6 +9,7 @@ mod files;
 mod looking;
 mod lookups;
 mod packing;
+mod pricing;
 mod splitting;
 mod tier;
 mod values;
@@ -31,7 +32,7 @@ use crate::job::answer::GlossaryFiles;
 use crate::job::limits::Concurrency;
 use crate::job::{ExampleTurn, Job, ModelCall, Prompt, TemplateText};
 use answering::{answer, tools};
-use asking::{model, price, retry};
+use asking::{model, retry};
 use batching::batch;
 pub(super) use bounds::limits_alone;
 use bounds::schedule;
@@ -40,6 +41,7 @@ use files::{format_of, input, output};
 use looking::without_sending;
 pub use lookups::Lookups;
 use packing::pack;
+use pricing::pricing;
 use splitting::{digest, merge, split};
 
 /// The model for a question that names none: the one that the vendor's guide recommends. A job must name its model, because
@@ -62,7 +64,7 @@ pub fn resolve(file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<
         let message = "a cap on cost needs a price, and this model's price is not known";
         return Err(layers
             .problem("limits.max_cost", message)
-            .help("set it under [price] (`input` and `output`), or in your own model table"));
+            .help("set it under [price] (`input` and `output`, or a `region`), or in your own model table"));
     }
     Ok(job)
 }
@@ -97,7 +99,7 @@ pub fn check_model_is_named(job: &Job) -> Result<(), Diagnostic> {
 }
 
 fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<Job, Diagnostic> {
-    let ModelCall { model, request, request_texts, retry, own_price } =
+    let ModelCall { model, request, request_texts, retry, own_price, currency } =
         resolve_question(&mut file, layers, lookups)?;
     let known = tier::known(&model);
     let prompt = file.prompt.map(|section| prompt(section, layers)).transpose()?;
@@ -115,6 +117,7 @@ fn settle(mut file: JobFile, layers: &Layers, lookups: &Lookups<'_>) -> Result<J
         schedule: schedule(&file.limits, layers, lookups.zone)?,
         retry,
         output: output(file.output, layers)?,
+        currency,
         own_price: own_price.is_some(),
         price: own_price.or(known.price),
         answer: answer(file.answer, layers)?,
@@ -172,13 +175,15 @@ pub fn resolve_question(
     layers: &Layers,
     lookups: &Lookups<'_>,
 ) -> Result<ModelCall, Diagnostic> {
-    let model = model(take(&mut file.model), layers, lookups)?;
+    let pricing = pricing(file.price.take(), layers, lookups)?;
+    let model = model(take(&mut file.model), &pricing, layers, lookups)?;
     let (request, request_texts) = request(&file.request, "request", layers)?;
     Ok(ModelCall {
         request,
         request_texts,
         retry: raise(retry(&file.retry, model.tier, layers)?, &model.headers, layers)?,
-        own_price: price(file.price.take(), layers)?.map(Arc::new),
+        own_price: pricing.own().map(Arc::new),
+        currency: pricing.currency(&tier::known(&model), layers, lookups)?,
         model,
     })
 }

@@ -18,6 +18,8 @@ pub struct ModelInfo {
     pub rates: Rates,
     /// Money per million tokens.
     pub price: Option<Arc<Price>>,
+    /// The currency of that price, if it is the built-in table's.
+    pub currency: Option<&'static str>,
     /// The longest input of a request that does not think, in tokens.
     pub max_input_tokens: Option<u64>,
     /// The longest input of a request that thinks, in tokens.

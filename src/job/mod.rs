@@ -110,6 +110,8 @@ pub struct Job {
     pub output: Output,
     /// The price of tokens, if known; for rows that bring their own model, see [`Job::facts_of`].
     pub price: Option<Arc<Price>>,
+    /// The currency of the prices; `None` for figures of the user's own without one.
+    pub currency: Option<String>,
     /// Whether the price is the user's own, and applies to every model.
     pub own_price: bool,
     /// The requirements for answers.
@@ -183,6 +185,8 @@ pub struct ModelCall {
     pub retry: Retry,
     /// The user's own price, which applies to every model.
     pub own_price: Option<Arc<Price>>,
+    /// The currency of the prices, if that is known.
+    pub currency: Option<String>,
 }
 
 /// The rows of a job.

@@ -54,6 +54,70 @@ pub struct ByKind {
     pub reasoning: f64,
 }
 
+/// Prices that a user gives, each per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PriceFigures {
+    /// Prompt tokens.
+    pub input: Option<f64>,
+    /// Completion tokens.
+    pub output: Option<f64>,
+    /// Prompt tokens from the automatic cache.
+    pub cached_input: Option<f64>,
+    /// Completion tokens of an answer with reasoning.
+    pub thinking_output: Option<f64>,
+    /// Prompt tokens written to a cache that the request marked.
+    pub cache_write: Option<f64>,
+}
+
+impl PriceFigures {
+    /// Each figure with its key.
+    pub fn named(&self) -> [(&'static str, Option<f64>); 5] {
+        [
+            ("input", self.input),
+            ("output", self.output),
+            ("cached_input", self.cached_input),
+            ("thinking_output", self.thinking_output),
+            ("cache_write", self.cache_write),
+        ]
+    }
+
+    /// Whether there are any.
+    pub fn some(&self) -> bool {
+        self.named().iter().any(|(_, figure)| figure.is_some())
+    }
+
+    /// The price that they are by themselves; `None` without both `input` and `output`.
+    pub fn whole(&self) -> Option<Price> {
+        let (input, output) = (self.input?, self.output?);
+        let Self { thinking_output, cached_input, cache_write, .. } = *self;
+        let tier = Tier { input, output, thinking_output, cached_input, cache_write, ..Tier::default() };
+        Some(Price { tiers: vec![tier], ..Price::default() })
+    }
+
+    /// A price in which these figures replace its own, in every tier. Prices that follow from another one keep their share of
+    /// it: of the input from a cache, and of the output after reasoning.
+    pub fn over(&self, price: &Price) -> Price {
+        let share = |part: Option<f64>, old: f64, new: f64| {
+            let ratio = if old > 0.0 { new / old } else { 1.0 };
+            part.map(|part| rounded(part * ratio))
+        };
+        let tier = |tier: &Tier| {
+            let (input, output) = (self.input.unwrap_or(tier.input), self.output.unwrap_or(tier.output));
+            let of_input = |part| share(part, tier.input, input);
+            Tier {
+                up_to: tier.up_to,
+                input,
+                output,
+                thinking_output: self.thinking_output.or(share(tier.thinking_output, tier.output, output)),
+                cached_input: self.cached_input.or(of_input(tier.cached_input)),
+                cache_read: of_input(tier.cache_read),
+                cache_write: self.cache_write.or(of_input(tier.cache_write)),
+            }
+        };
+        Price { tiers: price.tiers.iter().map(tier).collect(), ..price.clone() }
+    }
+}
+
 impl ByKind {
     /// All kinds together.
     pub fn whole(&self) -> f64 {
@@ -219,6 +283,31 @@ mod tests {
         // At worst, all of a marked prompt is written: 3,000 × 1.25 + 100 × 2 = 3,950; of an unmarked one none.
         assert!((marked.worst_case(3_000, 100, false) - 0.003_95).abs() < 1e-15);
         assert!((price.worst_case(3_000, 100, false) - 0.003_2).abs() < 1e-15);
+    }
+
+    #[test]
+    fn figures_replace_those_of_a_price_and_what_follows_from_them_keeps_its_share() {
+        let tier = |up_to, input: f64| Tier {
+            up_to,
+            input,
+            output: 2.0,
+            thinking_output: Some(6.0),
+            cached_input: Some(input * 0.25),
+            ..Tier::default()
+        };
+        let price = Price { tiers: vec![tier(Some(10), 1.0), tier(None, 4.0)], ..Price::default() };
+        let dearer = PriceFigures { output: Some(3.0), ..PriceFigures::default() }.over(&price);
+        assert_eq!(
+            dearer.tiers,
+            [
+                Tier { output: 3.0, thinking_output: Some(9.0), ..tier(Some(10), 1.0) },
+                Tier { output: 3.0, thinking_output: Some(9.0), ..tier(None, 4.0) }
+            ]
+        );
+        let flat = PriceFigures { input: Some(2.0), cached_input: Some(0.1), ..PriceFigures::default() }
+            .over(&price);
+        assert_eq!(flat.tiers[1], Tier { input: 2.0, cached_input: Some(0.1), ..tier(None, 4.0) });
+        assert_eq!(PriceFigures::default().over(&price), price);
     }
 
     #[test]

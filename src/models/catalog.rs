@@ -12,6 +12,9 @@ use crate::job::facts::{ModelCatalog, ModelInfo};
 use crate::job::limits::Rates;
 use crate::job::tier::ServedAt;
 
+/// The currency of the built-in table.
+const CURRENCY: &str = "USD";
+
 impl ModelTable {
     /// The table's facts about models at an address, through a tier. An address without a region of its own may have the
     /// prices of one.
@@ -32,6 +35,7 @@ impl ModelTable {
                 let price = table.find(model, priced_in).and_then(|found| found.price());
                 info.price = price.map(Arc::new);
             }
+            info.currency = info.price.as_ref().filter(|_| !table.has_own_prices).map(|_| CURRENCY);
             info.region = region.map(Region::name);
             table.routes.through(tier, model, info)
         })

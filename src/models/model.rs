@@ -160,6 +160,11 @@ impl Model {
         thinking.or(self.max_input).or(self.context)
     }
 
+    /// Whether there are prices, of the model or of a variant.
+    pub(super) fn has_prices(&self) -> bool {
+        !self.prices.is_empty() || self.variants.values().any(|variant| !variant.prices.is_empty())
+    }
+
     /// Takes every fact that the other model has.
     pub(super) fn override_with(&mut self, other: Self) {
         // Destructured, so that a new field cannot be forgotten here.

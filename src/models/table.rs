@@ -22,6 +22,8 @@ pub struct ModelTable {
     pub(super) retired: BTreeMap<String, Retirement>,
     pub(super) cache: CacheShares,
     pub(super) routes: SlowRoutes,
+    /// Whether a table with prices, which may be in any currency, was laid over the built-in one.
+    pub(super) has_own_prices: bool,
 }
 
 /// Why a text is not a model table: it is not TOML, or holds impossible values. The source says where.
@@ -71,7 +73,7 @@ impl ModelTable {
             toml::from_str(text)?;
         as_of.date_limits(&mut snapshots);
         let (models, patterns) = (settle(models, &as_of), settle(patterns, &as_of));
-        Ok(Self { models, patterns, snapshots, retired, cache, routes })
+        Ok(Self { models, patterns, snapshots, retired, cache, routes, has_own_prices: false })
     }
 
     /// Lays the other table over this one: it adds models, and each of its facts replaces the one here.
@@ -81,6 +83,8 @@ impl ModelTable {
     /// or a variant.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
+        let mut added = other.models.values().chain(other.patterns.values());
+        self.has_own_prices |= added.any(Model::has_prices);
         for (name, model) in other.models {
             self.free_names(&name, &model);
             let mine = self.models.entry(name.clone()).or_insert_with(|| Model { name, ..Model::default() });

@@ -1,22 +1,23 @@
-//! The service, patience and price: the parts that a job and a single question share.
+//! The service and patience: the parts that a job and a single question share.
 
 use std::time::Duration;
 
 use super::lookups::Lookups;
+use super::pricing::Pricing;
 use super::tier;
 use super::values::duration;
-use crate::config::file::{ModelSection, PriceSection, RetrySection};
+use crate::config::file::{ModelSection, RetrySection};
 use crate::config::headers::headers;
 use crate::config::layers::Layers;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::secret_scan::names_a_variable;
 use crate::job::address::{self, BATCH_CHAT_URL, DEFAULT_BASE_URL};
-use crate::job::price::{Price, Tier};
-use crate::job::tier::{ServedAt, ServiceTier};
+use crate::job::tier::ServiceTier;
 use crate::job::{KeySource, ModelSettings, Retry};
 
 pub(super) fn model(
     section: ModelSection,
+    pricing: &Pricing,
     layers: &Layers,
     lookups: &Lookups<'_>,
 ) -> Result<ModelSettings, Diagnostic> {
@@ -52,7 +53,7 @@ pub(super) fn model(
     let tier = if base_url == BATCH_CHAT_URL { ServiceTier::BatchChat } else { tier };
     Ok(ModelSettings {
         name: section.name.filter(|name| !name.is_empty()),
-        book: (lookups.book)(&ServedAt { base_url: &base_url, tier, priced_in: None }),
+        book: pricing.book(lookups, &base_url, tier),
         base_url,
         tier,
         key,
@@ -132,27 +133,4 @@ pub(super) fn retry(section: &RetrySection, tier: ServiceTier, layers: &Layers) 
         layers.refuse_if(is_wrong, &format!("retry.{key}"), message)?;
     }
     Ok(retry)
-}
-
-pub(super) fn price(section: Option<PriceSection>, layers: &Layers) -> Result<Option<Price>, Diagnostic> {
-    let Some(section) = section else { return Ok(None) };
-    for (key, value) in [
-        ("input", section.input),
-        ("output", section.output),
-        ("cached_input", section.cached_input),
-        ("thinking_output", section.thinking_output),
-        ("cache_write", section.cache_write),
-    ] {
-        let is_wrong = value.is_some_and(|value| !value.is_finite() || value < 0.0);
-        let message = format!("`{key}` must be a price per million tokens");
-        layers.refuse_if(is_wrong, &format!("price.{key}"), &message)?;
-    }
-    match (section.input, section.output) {
-        (Some(input), Some(output)) => {
-            let PriceSection { cached_input, thinking_output, cache_write, .. } = section;
-            let rest = Tier { thinking_output, cached_input, cache_write, ..Tier::default() };
-            Ok(Some(Price { tiers: vec![Tier { input, output, ..rest }], ..Price::default() }))
-        }
-        _ => Err(layers.problem("price", "a price needs both `input` and `output`, per million tokens")),
-    }
 }

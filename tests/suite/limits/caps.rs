@@ -170,6 +170,48 @@ fn without_a_period_a_cap_counts_all_runs_and_reports_earlier_spending() {
 }
 
 #[test]
+fn a_cap_by_the_month_counts_every_run_since_its_first_midnight() {
+    let mut scene = scene("limits = { cap_period = \"month\", time_zone = \"Etc/GMT-14\" }\n");
+    let run = ["job.toml", "--max-total-tokens", CAP];
+    scene.run_job(&run).expect_code(5);
+    let spent = tokens(&scene, "all_runs");
+    let left = 500 - spent;
+    let said = scene.run_job(&run).expect_code(5).stderr;
+    let line = format!(": {spent} spent before this run this month, 0 by it, {left} left of 500 a month");
+    assert!(said.contains(&line) && said.contains("to continue: wait until "), "{line} is not in {said}");
+    let flags = [run[1], run[2]];
+    let line = format!("\nmax_total_tokens: 500 a month, {spent} of it spent this month, {left} left\n");
+    for command in [&["preview", "job.toml", "-n", "0"][..], &["status", "job.toml"]] {
+        let shown = scene.run(&[command, &flags].concat()).expect_code(0).stdout;
+        assert!(shown.contains(&line), "{line} is not in {shown}");
+    }
+}
+
+#[test]
+fn days_and_months_begin_by_the_time_zone_of_the_job() {
+    let mut scene = scene("");
+    scene.run_job(&["job.toml"]).expect_code(0);
+    for zone in ["Etc/GMT+12", "Etc/GMT-14"] {
+        for period in ["day", "month"] {
+            let begin = || {
+                let here = Timestamp::now().in_tz(zone).expect("a zone");
+                let first = if period == "day" { here } else { here.first_of_month().expect("a day") };
+                first.start_of_day().expect("a midnight").timestamp().to_string()
+            };
+            let flags = ["--max-total-tokens", "9000", "--cap-period", period, "--set"];
+            let zone = format!("limits.time_zone={zone}");
+            let before = begin();
+            let shown = scene.run(&[&["status", "job.toml", "--json"], &flags[..], &[&zone]].concat());
+            let shown: Value = serde_json::from_str(&shown.expect_code(0).stdout).expect("JSON");
+            let since =
+                shown["caps"]["since"].as_str().expect("a time").parse::<Timestamp>().expect("a time");
+            // Midnight may pass there just now.
+            assert!([before, begin()].contains(&since.to_string()), "{zone} {period}: {shown}");
+        }
+    }
+}
+
+#[test]
 fn an_invalid_period_is_reported() {
     let scene = scene("limits.cap_period = \"weekly\"\n");
     let said = scene.run(&["run", "job.toml"]).expect_code(1);

@@ -4,4 +4,5 @@ mod bottleneck;
 mod caps;
 mod cost;
 mod hours_and_schedule;
+mod priced_region;
 mod rates;

@@ -69,6 +69,10 @@ fn the_job_file() {
             mistake("a backoff upside down").with(&["--set", "retry.max_backoff=1ms"]),
             mistake("a cap on cost without a price").job("limits.max_cost = 1.0"),
             mistake("half a price").job("price.input = 1.0"),
+            mistake("prices of a region that is none").job("price.region = \"singapur\""),
+            mistake("prices in another currency than the table's")
+                .job("price.region = \"singapore\"\nprice.currency = \"CNY\""),
+            mistake("a currency that is none").job("price.currency = \"of the realm\""),
             mistake("no input").command("run --output a.csv --model m --prompt p"),
             mistake("no output").command("run --input in.csv --model m --prompt p"),
             mistake("no model").command("run --input in.csv --output a.csv --prompt p"),
