@@ -42,6 +42,7 @@ mod outlook;
 mod plan_words;
 mod preview;
 mod preview_words;
+mod price_advice;
 mod printout;
 mod prober;
 mod prune;

@@ -61,6 +61,9 @@ pub(super) struct Outlook {
     /// Which cap that is.
     #[serde(skip)]
     cap: Option<Cap>,
+    /// What they cost without any input from the cache, and what they would cost less if all came from there.
+    #[serde(skip)]
+    pub(super) cache: (Option<f64>, f64),
     /// The most that caps set aside for one request until its answer is known.
     #[serde(skip)]
     set_aside: (f64, u64),
@@ -117,8 +120,7 @@ impl Outlook {
         let cost_estimate = plan.cost_estimate.scaled(share);
         let experience = reader.map(|reader| Experience::of(opened, reader)).transpose()?;
         let experience = experience.unwrap_or_default();
-        let mut expected = experience.applied_to(cost_estimate.likely);
-        let to_send = plan.to_send();
+        let (mut expected, to_send) = (experience.applied_to(cost_estimate.likely), plan.to_send());
         let effect = plan.pack_survey.effect(job, to_send);
         let packed = effect.map_or(expected, |effect| effect.applied_to(expected));
         // Answers that came in packs show what these save.
@@ -160,6 +162,7 @@ impl Outlook {
             blank: plan.blank(opened),
             packs,
             seconds: seconds(requests),
+            cache: (known(cost + experience.saved(&cost_estimate.likely)), expected.saved_by_cache),
             set_aside: (cost_estimate.worst / to_send.max(1) as f64, worst_tokens / to_send.max(1)),
             by: expected.by,
             ..Self::default()
@@ -278,7 +281,7 @@ impl Outlook {
         )
     }
 
-    fn amount(&self, amount: f64) -> String {
+    pub(super) fn amount(&self, amount: f64) -> String {
         match &self.currency {
             Some(currency) => format!("{} {currency}", money(amount)),
             None => money(amount),

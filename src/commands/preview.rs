@@ -14,6 +14,7 @@ use super::notify::whom;
 use super::outlook::Outlook;
 use super::plan_words::plan_line;
 use super::preview_words::estimates;
+use super::price_advice::{RouteOutlook, routes};
 use super::printout::{Printout, to_json};
 use super::receipt::MatchCounts;
 use super::rehearsed::rehearsed_line;
@@ -108,6 +109,7 @@ struct PreviewReport<'a> {
     failed: u64,
     #[serde(flatten)]
     outlook: &'a Outlook,
+    routes: Vec<RouteOutlook>,
     warnings: Vec<String>,
 }
 
@@ -130,6 +132,7 @@ fn show_json(
         matched: MatchCounts::of(&plan.matched),
         failed: plan.matched.failed,
         outlook,
+        routes: routes(&opened.job, outlook),
         warnings,
     };
     writeln!(out, "{}", to_json(&report)?)?;

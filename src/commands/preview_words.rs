@@ -8,7 +8,7 @@ use super::caps::CapAccount;
 use super::deadline::{PlannedWork, before_it_begins, deadline};
 use super::failure::Failure;
 use super::outlook::Outlook;
-use super::warnings;
+use super::{price_advice, warnings};
 use crate::clock;
 use crate::history::Spent;
 use crate::job::Job;
@@ -43,6 +43,7 @@ pub(super) fn estimates(
     lines.extend(outlook.cap_line());
     lines.extend((outlook.to_send > 0).then(|| duration_line(job, outlook.seconds)));
     lines.extend(outlook.pack_line());
+    lines.extend(price_advice::lines(job, outlook));
     lines.extend(time_is_up(job, plan, reader, now)?);
     if let Some(span) = job.schedule.at(now) {
         lines.push(format!("schedule: {} applies now: {}", span.hours(), span.shown()));

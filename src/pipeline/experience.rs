@@ -94,13 +94,21 @@ impl Experience {
         let from_cache = self.cached as f64 / self.prompt.used.max(1) as f64;
         let answers = likely.answers * completion;
         let prompts = (likely.prompts - likely.saved_by_cache * from_cache) * prompt;
+        let saved_by_cache = likely.saved_by_cache * prompt;
         Likely {
             prompt_tokens: likely.prompt_tokens * prompt,
             completion_tokens: likely.completion_tokens * completion,
             prompts,
+            saved_by_cache,
             answers,
             ..likely
         }
+    }
+
+    /// What the cache is expected to save of it, as it did so far.
+    pub fn saved(&self, likely: &Likely) -> f64 {
+        let from_cache = self.cached as f64 / self.prompt.used.max(1) as f64;
+        if self.is_believed() { likely.saved_by_cache * from_cache * self.prompt.ratio() } else { 0.0 }
     }
 }
 

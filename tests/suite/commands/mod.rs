@@ -10,6 +10,7 @@ mod job_schema;
 mod models;
 mod preview_and_status;
 mod preview_cost;
+mod price_routes;
 mod prune;
 mod read_only;
 mod reading;
