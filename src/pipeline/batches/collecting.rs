@@ -17,7 +17,7 @@ use crate::journal::Journal;
 use crate::outcome::{Fault, FaultKind};
 use crate::pipeline::PipelineError;
 
-/// Batches in a row that bring no reply at all, after which the run ends: the next one would hardly do better.
+/// Submissions in a row that bring no reply at all, after which the run ends: the next one would hardly do better.
 const BARREN: u32 = 3;
 
 /// How long the provider knows a batch.
@@ -156,7 +156,12 @@ impl<B: BatchService> Driver<'_, B> {
             }
             _ => {}
         }
-        self.barren = if record.replies > 0 || self.cancels { 0 } else { self.barren + 1 };
+        if record.replies > 0 || self.cancels {
+            self.barren = 0;
+        } else if record.planned_at > self.barren_at {
+            // Those that were submitted together end alike, and one who cancels them cancels all.
+            (self.barren, self.barren_at) = (self.barren + 1, clock::now());
+        }
         match self.barren >= BARREN {
             true => StepEnd::Stop(StopReason::BrownOut(Fault::new(FaultKind::Transient, code, message))),
             false => StepEnd::Wait,

@@ -2,7 +2,7 @@
 //! followed by the same step, or by a look whether it was done.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -51,8 +51,10 @@ pub(super) struct Driver<'d, B> {
     pub(super) address: &'d str,
     pub(super) patience: Patience,
     memory: HashMap<i64, Memory>,
-    /// Batches in a row without a reply.
+    /// Submissions in a row without a reply.
     pub(super) barren: u32,
+    /// When the last of them was collected.
+    pub(super) barren_at: SystemTime,
     /// Whether something was set free that goes into another batch.
     pub(super) has_news: bool,
     /// The provider's queue was found full.
@@ -78,6 +80,7 @@ impl<'d, B: BatchService> Driver<'d, B> {
             patience,
             memory: HashMap::new(),
             barren: 0,
+            barren_at: SystemTime::UNIX_EPOCH,
             has_news: false,
             queue_is_full: false,
             cancels: false,
