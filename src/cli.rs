@@ -187,6 +187,9 @@ pub struct RunArgs {
     /// Answers of the translation models in a rehearsal: [French] before the text, or the text itself
     #[arg(long, value_name = "STYLE", value_parser = ["marked", "echo"], requires = "simulate")]
     pub translate: Option<String>,
+    /// Stop, as at Ctrl-C, when standard input ends: for a program that holds it open while it wants the run
+    #[arg(long)]
+    pub stop_on_eof: bool,
     /// How to show progress
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: Progress,

@@ -53,6 +53,27 @@ pub(super) fn listen_and_ask(
     Ok((ask, stop))
 }
 
+/// Asks for a stop when standard input ends, on a thread that ends with the process. A program that started this one and was
+/// killed can send no signal, but the system closes its end of the pipe.
+pub(super) fn stop_on_eof(screen: &Screen, ask: watch::Sender<StopLevel>) {
+    let screen = screen.clone();
+    std::thread::spawn(move || {
+        // An unreadable standard input is one that has ended.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let asked = ask.send_if_modified(|level| {
+            let is_first = *level == StopLevel::None;
+            if is_first {
+                *level = StopLevel::Drain;
+            }
+            is_first
+        });
+        if asked {
+            screen
+                .insist("standard input has ended: waiting for requests in flight, then writing the output");
+        }
+    });
+}
+
 /// Whether the process was started with SIGHUP ignored, if the system shows it (`SigIgn` in proc(5)).
 fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -45,6 +45,12 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let screen = screen(&args.job, args.progress);
     let (ask, stop) = interrupt::listen_and_ask(&screen, interrupt::STOPPING)?;
     let mut loaded = load(&args.job, &screen)?;
+    if args.stop_on_eof {
+        if loaded.job.input.paths.iter().any(|path| path == "-") {
+            return Err(Failure::new("with --stop-on-eof, standard input cannot be the job's input as well"));
+        }
+        interrupt::stop_on_eof(&screen, ask.clone());
+    }
     if args.job.simulate && !args.real_time {
         loaded.job = loaded.job.at_the_pace_of_a_rehearsal();
     }

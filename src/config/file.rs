@@ -239,6 +239,9 @@ pub struct OutputSection {
     /// Columns and their order. Default: all input columns, then all answer columns.
     #[schemars(length(min = 1))]
     pub select: Option<Vec<String>>,
+    /// Only the columns of the answers, without those of the input.
+    #[schemars(extend("default" = false))]
+    pub answers_only: Option<bool>,
     /// New column names: `{ response = "translation" }`.
     #[serde(default)]
     pub rename: BTreeMap<String, String>,

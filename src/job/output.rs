@@ -31,6 +31,8 @@ pub struct Output {
     pub format: Format,
     /// Columns and their order, if the job names them.
     pub select: Option<Vec<String>>,
+    /// Whether the columns of the input are left out.
+    pub answers_only: bool,
     /// New names of columns.
     pub rename: Vec<(String, String)>,
     /// The places of the names in `select` and `rename`, for messages.

@@ -254,6 +254,7 @@ impl Opened {
         let theirs = manner.filter(|_| format == Format::Csv).map(|manner| manner.delimiter);
         OutputSpec {
             select: output.select.clone(),
+            answers_only: output.answers_only,
             rename: output.rename.clone(),
             prefix: output.prefix.clone(),
             spreadsheet_safe: output.spreadsheet_safe,

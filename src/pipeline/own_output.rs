@@ -71,7 +71,7 @@ fn job_mark(opened: &Opened, plan: &Plan) -> String {
     let form =
         (output.format, compression, &output.select, &output.rename, &output.prefix, output.spreadsheet_safe);
     let manner = (opened.source.csv_manner(), output.delimiter, output.bom);
-    let each = (output.layout, output.wide.as_ref().map(|template| &template.source));
+    let each = (output.layout, output.wide.as_ref().map(|template| &template.source), output.answers_only);
     let (fields, columns, warnings) = (opened.fields(), &plan.columns, opened.gives_warnings());
     let text =
         format!("{} {form:?} {manner:?} {each:?} {fields:?} {columns:?} {warnings}", opened.request_key());

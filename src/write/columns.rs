@@ -81,7 +81,7 @@ impl Layout {
     pub fn new(input: Option<&[Column]>, spec: &OutputSpec) -> Result<Self, LayoutError> {
         let names = ColumnNames::new(input, spec);
         let renames = names.renames(&spec.rename)?;
-        let chosen = names.chosen(spec.select.as_deref(), spec.unless_selected.as_deref())?;
+        let chosen = names.chosen()?;
         let output_name = |named: &Named| match (renames.get(named), named) {
             (Some(name), _) => name.clone(),
             (None, Named::Input(name) | Named::Each(_, name)) => name.clone(),
@@ -125,7 +125,7 @@ impl Layout {
             };
             layout.columns.push(OutputColumn { name, source });
         }
-        if input.is_none() && spec.select.is_none() {
+        if input.is_none() && spec.select.is_none() && !spec.answers_only {
             layout.open = Some(OpenColumns::new(renames, seen.into_keys().collect())?);
         }
         Ok(layout)

@@ -1,6 +1,7 @@
 //! The state of a job, as `fanfold status --json` prints it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -13,6 +14,7 @@ use crate::commands::time::timestamp;
 use crate::config::orders::Order;
 use crate::event::Bottleneck;
 use crate::history::{PastFault, Run};
+use crate::job::Output;
 use crate::job::price::rounded;
 use crate::journal::costs::Day;
 use crate::journal::rows::FailureGroup;
@@ -56,11 +58,14 @@ pub(super) struct StatusReport<'a> {
     paused: bool,
     #[serde(rename = "told")]
     orders: Vec<String>,
+    output: PathBuf,
+    journal: PathBuf,
+    receipt: PathBuf,
 }
 
 impl<'a> StatusReport<'a> {
     /// The fields for programs.
-    pub(super) fn of(status: &'a JobStatus) -> Self {
+    pub(super) fn of(status: &'a JobStatus, output: &Output) -> Self {
         let (spent, lately, running) = (&status.spent, status.lately, status.is_running());
         Self {
             version: VERSION,
@@ -101,6 +106,9 @@ impl<'a> StatusReport<'a> {
             days: status.days.iter().map(DayReport::of).collect(),
             paused: status.paused,
             orders: status.orders.iter().map(Order::shown).collect(),
+            output: output.path.clone(),
+            journal: output.journal(),
+            receipt: output.summary(),
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn run(args: StatusArgs) -> Result<Exit, Failure> {
     }
     let status = JobStatus::read(&reader, &job, ReadScope::Whole)?;
     if args.json {
-        writeln!(out, "{}", to_json(&StatusReport::of(&status))?)?;
+        writeln!(out, "{}", to_json(&StatusReport::of(&status, &job.output))?)?;
     } else {
         let columns = columns(stdout()).unwrap_or(usize::MAX);
         for (ink, line) in status.lines() {

@@ -133,12 +133,15 @@ pub(super) fn output(section: OutputSection, layers: &Layers) -> Result<Output, 
     let is_empty = documents.as_ref().is_some_and(|template| template.trim().is_empty());
     let advice = "`documents` must name a file for each row, such as \"out/{{ stem }}.md\"";
     layers.refuse_if(is_empty, "output.documents", advice)?;
+    let both = section.select.is_some() && section.answers_only == Some(true);
+    layers.refuse_if(both, "output.answers_only", "remove it, or `select`, which names the columns")?;
     Ok(Output {
         path: PathBuf::from(path),
         leads_to: None,
         format,
         names: names(&section.select, &section.rename, layers),
         select: section.select,
+        answers_only: section.answers_only.unwrap_or(false),
         rename: BTreeMap::into_iter(section.rename).collect(),
         prefix: section.prefix.unwrap_or_default(),
         spreadsheet_safe: section.spreadsheet_safe.unwrap_or(false),

@@ -41,17 +41,15 @@ impl<'a> ColumnNames<'a> {
     }
 
     /// The columns of the output, in order.
-    pub(super) fn chosen(
-        &self,
-        select: Option<&[String]>,
-        unless_selected: Option<&str>,
-    ) -> Result<Vec<Named>, LayoutError> {
-        match select {
+    pub(super) fn chosen(&self) -> Result<Vec<Named>, LayoutError> {
+        match self.spec.select.as_deref() {
             Some([]) => Err(LayoutError::NoColumns),
             Some(select) => select.iter().map(|name| self.resolve("select", name)).collect(),
+            None if self.spec.answers_only => Ok(self.answers().collect()),
             None => {
+                let without = self.spec.unless_selected.as_deref();
                 let inputs = self.input.unwrap_or_default().iter();
-                let inputs = inputs.filter(|column| unless_selected != Some(column.name.as_str()));
+                let inputs = inputs.filter(|column| without != Some(column.name.as_str()));
                 let inputs = inputs.map(|column| Named::Input(column.name.clone()));
                 Ok(inputs.chain(self.answers()).collect())
             }

@@ -10,6 +10,8 @@ pub struct OutputSpec {
     /// The columns of the output in order, by their names before `rename`; `None` means all columns of the input, then all
     /// answer columns. Answer columns may be named with or without the prefix.
     pub select: Option<Vec<String>>,
+    /// Whether the columns of the input are left out, where `select` is `None`.
+    pub answers_only: bool,
     /// Columns to be renamed: the old name, as in `select`, and the new one.
     pub rename: Vec<(String, String)>,
     /// Prepended to the name of every answer column that is not renamed.

@@ -31,6 +31,18 @@ fn a_prefix_is_put_before_answer_columns_that_are_not_renamed() {
 }
 
 #[test]
+fn the_columns_of_the_input_are_left_out_where_only_answers_are_wanted() {
+    let answers = OutputSpec { answers_only: true, ..spec(&[], &[("id", "key")], "mt_") };
+    let names = names(&["id", "text", "mt_status"], &answers).expect("a layout");
+    assert_eq!(names[..2], ["mt_response", "mt_reasoning"]);
+    assert_eq!(names.len(), 17);
+    assert!(
+        Layout::new(None, &answers).expect("a layout").open.is_none(),
+        "and no row brings any of its own"
+    );
+}
+
+#[test]
 fn answer_columns_are_selected_with_or_without_their_prefix() {
     let spec = spec(&["mt_response", "id", "status"], &[("mt_status", "state")], "mt_");
     assert_eq!(names(&["id"], &spec).expect("a layout"), ["mt_response", "id", "state"]);

@@ -77,6 +77,27 @@ fn an_input_column_with_an_answer_column_s_name_is_an_error_that_suggests_a_pref
 }
 
 #[test]
+fn an_output_of_answers_alone_has_no_column_of_the_input() {
+    for (input, text) in [
+        ("in.csv", "id,text,status\n1,a,x\n2,b,y\n"),
+        ("in.jsonl", "{\"text\":\"a\",\"own\":1}\n{\"text\":\"b\",\"status\":1}\n"),
+    ] {
+        for output in ["out.jsonl", "out.csv", "out.parquet"] {
+            let mut scene = Scene::new();
+            scene.write(input, text);
+            scene.job(input, output, "output.answers_only = true\n");
+            scene.judge.output = output.to_owned();
+            scene.run(&["run", "job.toml"]).expect_code(0);
+            let table = Table::read(&scene.path(output));
+            assert_eq!(table.columns[..2], ["response", "reasoning"]);
+            assert_eq!(table.texts("status"), ["ok", "ok"], "the answer's, not the input's");
+            assert!(!table.columns.iter().any(|name| ["id", "text", "own"].contains(&name.as_str())));
+            scene.run(&["verify", "job.toml"]).expect_code(0);
+        }
+    }
+}
+
+#[test]
 fn cells_that_a_spreadsheet_would_run_are_escaped_where_it_is_asked_for() {
     let text = "id,text\n1,=1+1 sums up\n2,-3\n3,plain\n";
     let more = "output.select = [\"text\", \"response\"]\nprompt.system = \"x\"\n";

@@ -1,6 +1,6 @@
 //! Every way to stop early: answers so far are stored, and the rest is reported and can be resumed.
 
-use std::process::Child;
+use std::process::{Child, Stdio};
 
 use fanfold::simulator::ServerSettings;
 use rustix::process::Signal;
@@ -52,6 +52,37 @@ fn each_of_the_three_signals_lets_requests_in_flight_finish_and_the_rest_be_resu
         assert_eq!(scene.witness().len(), ROWS);
         assert_eq!(scene.receipt()["in_doubt"], 0);
     }
+}
+
+#[test]
+fn a_run_that_another_program_holds_ends_with_it() {
+    let mut scene = scene("limits.qps = 40\n");
+    let mut command = scene.command(&["run", "job.toml", "--stop-on-eof"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a run");
+    let held = child.stdin.take();
+    scene.wait_for_requests(30);
+    drop(held);
+    scene
+        .end(child)
+        .expect_code(130)
+        .says("standard input has ended")
+        .says("interrupted: all answers received");
+    assert_eq!(scene.receipt()["rows"]["ok"], scene.witness().len());
+    // One that is held all the time is not stopped, and one whose standard input is the rows cannot be held.
+    let mut child = scene
+        .command(&["run", "job.toml", "--stop-on-eof"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a run");
+    let held = child.stdin.take();
+    let finished = child.wait_with_output().expect("an end");
+    assert_eq!(finished.status.code(), Some(0));
+    drop(held);
+    assert_eq!(scene.witness().len(), ROWS);
+    let piped = ["run", "job.toml", "--stop-on-eof", "--set", "input.path=-", "--set", "input.format=jsonl"];
+    scene.run(&piped).expect_code(1).says("--stop-on-eof");
 }
 
 #[test]
