@@ -60,7 +60,7 @@ pub(crate) fn print(size: Size, names: &[String]) {
 }
 
 fn fanfold(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fanfold"));
+    let mut command = Command::new(crate::program());
     command.current_dir(folder).args(arguments).stderr(Stdio::null());
     command.env("DASHSCOPE_API_KEY", "of-the-benchmark");
     command

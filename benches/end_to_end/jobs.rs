@@ -80,7 +80,7 @@ impl Job {
 
     /// A command of the program for this job.
     pub(crate) fn fanfold(&self, command: &str) -> Command {
-        let mut fanfold = Command::new(env!("CARGO_BIN_EXE_fanfold"));
+        let mut fanfold = Command::new(crate::program());
         fanfold.current_dir(self.folder.path()).args([command, "job.toml"]).stderr(Stdio::null());
         // The simulator accepts any key.
         fanfold.env("DASHSCOPE_API_KEY", "of-the-benchmark");

@@ -15,9 +15,15 @@ mod measure;
 mod rate;
 mod server;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use budgets::Size;
+
+/// The program that is measured: `FANFOLD_PROGRAM`, or the one that was built with this.
+fn program() -> OsString {
+    std::env::var_os("FANFOLD_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_fanfold").into())
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();

@@ -47,7 +47,7 @@ impl Server {
 
     /// The simulator, with these settings.
     pub(crate) fn simulator(settings: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fanfold"));
+        let mut command = Command::new(crate::program());
         command.args(["simulate", "--port", "0"]).args(settings);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the simulator starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
