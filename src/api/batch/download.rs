@@ -3,10 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_RANGE, HeaderValue, LOCATION, RANGE, TRANSFER_ENCODING,
-};
-use reqwest::header::{CONTENT_LENGTH, HeaderMap};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
 use super::caller::{CallBody, Caller};
@@ -34,7 +31,7 @@ pub(super) async fn download(caller: &Caller, file: &str, to: &Path) -> Result<(
             StatusCode::OK => target.restart()?,
             StatusCode::PARTIAL_CONTENT if begins_at(response.headers(), target.length()) => {}
             StatusCode::RANGE_NOT_SATISFIABLE if is_whole(response.headers(), target.length()) => {
-                return Ok(());
+                return Ok(target.length());
             }
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 target.restart()?;
@@ -45,11 +42,11 @@ pub(super) async fn download(caller: &Caller, file: &str, to: &Path) -> Result<(
             _ => return Err(caller.fault(response).await),
         }
         access.has_worked();
-        let ends_itself = has_end(response.headers());
         receive(caller, response, &mut target).await?;
-        if ends_itself { Ok(()) } else { check_length(caller, file, target.length()).await }
+        Ok(target.length())
     };
-    caller.with_access(attempt).await
+    let length = caller.with_access(attempt).await?;
+    check_length(caller, file, length).await
 }
 
 /// Asks for a file from a byte on. A service may lead to a store of its own, which is not given the key.
@@ -94,11 +91,6 @@ fn is_whole(headers: &HeaderMap, length: u64) -> bool {
     range.rsplit('/').next().is_some_and(|total| total.trim().parse() == Ok(length))
 }
 
-/// Whether the protocol shows where the body ends. Else a body that is cut looks like a whole one.
-fn has_end(headers: &HeaderMap) -> bool {
-    headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
-}
-
 async fn receive(
     caller: &Caller,
     mut response: Response,
@@ -121,14 +113,18 @@ async fn receive(
     }
 }
 
-/// Compares what was received with the length that the service knows.
+/// Compares what was received with the length that the service knows: a reply that is missing on the way would be paid for again.
 async fn check_length(caller: &Caller, file: &str, length: u64) -> Result<(), Fault> {
-    let known: WireFile = caller.call(Method::GET, &format!("files/{file}"), CallBody::None).await?;
-    match known.bytes {
-        Some(bytes) if bytes > length => {
-            let message = format!("the file was cut off after {length} of {bytes} bytes");
-            Err(Fault::new(FaultKind::Transient, "cut_body", message))
-        }
-        _ => Ok(()),
+    let known = match caller.call::<WireFile>(Method::GET, &format!("files/{file}"), CallBody::None).await {
+        Ok(known) => known.bytes,
+        // A service that says nothing about a file is believed, unless it sent nothing.
+        Err(Fault { status: Some(404 | 405 | 501), .. }) => None,
+        Err(fault) => return Err(fault),
+    };
+    if known.is_some_and(|bytes| bytes <= length) || known.is_none() && length > 0 {
+        return Ok(());
     }
+    let of = known.map_or_else(String::new, |bytes| format!(" of {bytes}"));
+    let message = format!("the file was cut off after {length}{of} bytes");
+    Err(Fault::new(FaultKind::Transient, "cut_body", message))
 }

@@ -135,8 +135,8 @@ impl BatchService for HttpBatchService {
         let path = format!("files/{file}");
         match self.caller.call::<IgnoredAny>(Method::DELETE, &path, CallBody::None).await {
             Ok(_) | Err(Fault { status: Some(404), .. }) => Ok(()),
-            // Some servers answer a deletion with nothing.
-            Err(Fault { status: Some(200..300), .. }) => Ok(()),
+            // Nothing else is said of a deletion.
+            Err(Fault { status: Some(204), .. }) => Ok(()),
             Err(fault) => Err(fault),
         }
     }

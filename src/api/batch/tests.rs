@@ -283,6 +283,7 @@ fn a_file_that_is_gone_is_deleted() {
     assert!(done.is_ok() && heard[0].begins("DELETE /v1/files/f1 "), "{}", heard[0].head);
     assert!(delete(reply("404 Not Found", r#"{"error":{"message":"no such file"}}"#)).0.is_ok());
     assert!(delete(reply("204 No Content", "").replace("Content-Length: 0\r\n", "")).0.is_ok());
+    assert!(delete(reply("200 OK", "")).0.is_err());
     assert!(delete(reply("500 Internal Server Error", "")).0.is_err());
 }
 
@@ -304,45 +305,57 @@ fn downloaded(before: &str, replies: Vec<String>) -> (Result<(), Fault>, String,
     (result, fs::read_to_string(&path).expect("it is there"), heard)
 }
 
+/// What the service says of the file.
+fn known(bytes: u64) -> String {
+    reply("200 OK", &format!(r#"{{"id":"f2","bytes":{bytes}}}"#))
+}
+
 fn part(range: &str, body: &str) -> String {
     reply("206 Partial Content", body).replacen("\r\n", &format!("\r\nContent-Range: bytes {range}\r\n"), 1)
 }
 
 #[test]
 fn a_download_continues_where_it_broke_off() {
-    let (result, content, heard) = downloaded("", vec![reply("200 OK", "one\ntwo\n")]);
+    let (result, content, heard) = downloaded("", vec![reply("200 OK", "one\ntwo\n"), known(8)]);
     assert_eq!((result, content.as_str()), (Ok(()), "one\ntwo\n"));
-    assert_eq!(downloaded("", vec![reply("200 OK", "one\ntwo")]).1, "one\ntwo");
+    assert_eq!(downloaded("", vec![reply("200 OK", "one\ntwo"), known(7)]).1, "one\ntwo");
     assert!(heard[0].begins("GET /v1/files/f2/content ") && !heard[0].head.to_lowercase().contains("range:"));
     let cut = reply("200 OK", "one\nt").replace("Length: 5", "Length: 8");
     let (result, content, _) = downloaded("", vec![cut]);
     assert_eq!((result.expect_err("cut").code.as_str(), content.as_str()), ("cut_body", "one\n"));
-    let (result, content, heard) = downloaded("one\n", vec![part("4-7/8", "two\n")]);
+    let (result, content, heard) = downloaded("one\n", vec![part("4-7/8", "two\n"), known(8)]);
     assert_eq!((result, content.as_str()), (Ok(()), "one\ntwo\n"));
     assert!(heard[0].head.to_lowercase().contains("range: bytes=4-\r\n"), "{}", heard[0].head);
 }
 
 #[test]
 fn a_server_that_sends_no_part_or_another_one_sends_the_whole() {
-    let (result, content, _) = downloaded("xxx", vec![reply("200 OK", "one\n")]);
+    let (result, content, _) = downloaded("xxx", vec![reply("200 OK", "one\n"), known(4)]);
     assert_eq!((result, content.as_str()), (Ok(()), "one\n"));
     let (result, content, _) = downloaded("one\n", vec![part("0-3/8", "one\n")]);
     assert!(result.expect_err("another part").kind.passes());
     assert_eq!(content, "");
     let past_the_end =
         reply("416 Range Not Satisfiable", "").replacen("\r\n", "\r\nContent-Range: bytes */4\r\n", 1);
-    let (result, content, _) = downloaded("one\n", vec![past_the_end.clone()]);
+    let (result, content, _) = downloaded("one\n", vec![past_the_end.clone(), known(4)]);
     assert_eq!((result, content.as_str()), (Ok(()), "one\n"));
     let (result, content, _) = downloaded("one\ntwo\n", vec![past_the_end]);
     assert!(result.is_err() && content.is_empty());
 }
 
 #[test]
-fn a_body_without_an_announced_end_is_compared_with_the_file_s_length() {
+fn a_file_that_is_shorter_than_the_service_says_was_cut_off() {
+    let result = |content: &str, known: String| downloaded("", vec![reply("200 OK", content), known]).0;
+    assert_eq!(result("one\n", known(8)).expect_err("cut").code, "cut_body");
+    assert_eq!(result("", known(4)).expect_err("cut").code, "cut_body");
+    assert!(result("", known(0)).is_ok());
     let endless = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\none\n".to_owned();
-    let known = |bytes: u64| reply("200 OK", &format!(r#"{{"id":"f2","bytes":{bytes}}}"#));
     assert!(downloaded("", vec![endless.clone(), known(4)]).0.is_ok());
-    assert_eq!(downloaded("", vec![endless, known(8)]).0.expect_err("cut").code, "cut_body");
+    assert!(downloaded("", vec![endless, known(8)]).0.is_err());
+    // Not every server says anything about a file: it is believed, unless it sent nothing.
+    let silent = || reply("404 Not Found", r#"{"detail":"Not Found"}"#);
+    assert!(result("one\n", silent()).is_ok());
+    assert!(result("", silent()).expect_err("nothing").kind.passes());
 }
 
 #[test]
@@ -351,7 +364,7 @@ fn a_store_that_a_download_leads_to_does_not_see_the_key() {
     let leads = format!(
         "HTTP/1.1 302 Found\r\nLocation: {store}/stored\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     );
-    let (result, content, _) = downloaded("", vec![leads]);
+    let (result, content, _) = downloaded("", vec![leads, known(4)]);
     assert_eq!((result, content.as_str()), (Ok(()), "one\n"));
     let heard = served.join().expect("the store ends");
     assert!(heard[0].begins("GET /v1/stored ") && !heard[0].head.contains("sk-batch"), "{}", heard[0].head);
