@@ -2,6 +2,7 @@
 //! tests and its size. A scenario with another result than registered fails the suite.
 
 mod answers;
+mod batches;
 mod billing;
 mod certificates;
 mod changing_input;
@@ -10,6 +11,7 @@ mod disk;
 mod environment;
 mod files_taken_away;
 mod identity;
+mod killed_batches;
 mod killed_jobs;
 mod kills;
 mod leaks;

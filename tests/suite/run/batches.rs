@@ -89,37 +89,18 @@ fn a_job_is_done_in_batches_at_half_the_price() {
 
 #[test]
 fn the_table_s_price_is_halved_and_one_s_own_is_not() {
-    let preview = |scene: &Scene| -> Value {
-        serde_json::from_str(&scene.run(&["preview", "job.toml", "--json"]).expect_code(0).stdout)
-            .expect("JSON")
-    };
     let scene = scene("", "");
-    scene.write(
-        "models.toml",
-        "version = 1\n[models.\"qwen-plus\"]\nprices.any = { input = 2.0, output = 4.0, as_of = \"2026-11-01\" }\n",
-    );
-    let whole = scene.run(&["preview", "job.toml", "--json", "--set", "model.transport=auto"]);
-    let whole: Value = serde_json::from_str(&whole.expect_code(0).stdout).expect("JSON");
-    let half = preview(&scene);
-    if let (Some(whole), Some(half)) = (whole["most"].as_f64(), half["most"].as_f64()) {
-        assert!((half * 2.0 - whole).abs() < 1e-9, "{half} of {whole}");
-    }
-    let own =
-        scene.run(&["preview", "job.toml", "--json", "--set", "price.input=2", "--set", "price.output=4"]);
-    let own: Value = serde_json::from_str(&own.expect_code(0).stdout).expect("JSON");
-    let live = [
-        "preview",
-        "job.toml",
-        "--json",
-        "--set",
-        "price.input=2",
-        "--set",
-        "price.output=4",
-        "--set",
-        "model.transport=auto",
-    ];
-    let live: Value = serde_json::from_str(&scene.run(&live).expect_code(0).stdout).expect("JSON");
-    assert_eq!(own["most"], live["most"]);
+    let most = |settings: &[&str]| {
+        let set = settings.iter().flat_map(|setting| ["--set", *setting]);
+        let arguments: Vec<&str> = ["preview", "job.toml", "--json"].into_iter().chain(set).collect();
+        let report: Value = serde_json::from_str(&scene.run(&arguments).expect_code(0).stdout).expect("JSON");
+        report["most"].as_f64().expect("a known price")
+    };
+    let (table, live) = ("price.region=singapore", "model.transport=auto");
+    let (whole, half) = (most(&[table, live]), most(&[table]));
+    assert!((half * 2.0 - whole).abs() < 1e-9, "{half} of {whole}");
+    let own = ["price.input=2", "price.output=4"];
+    assert_eq!(most(&own), most(&[own[0], own[1], live]));
 }
 
 #[test]

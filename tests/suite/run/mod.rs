@@ -20,6 +20,7 @@ mod preflight;
 mod reply_variants;
 mod request_parameters;
 mod sample_jobs;
+mod second_batch_server;
 mod settings;
 mod slow_tier;
 mod streaming;

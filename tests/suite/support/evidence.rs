@@ -18,11 +18,22 @@ pub struct Seen {
     pub status: Option<u64>,
     pub fault: Option<String>,
     pub total_tokens: u64,
+    /// Whether it is a line of a batch, and was answered in the provider's own time.
+    pub in_a_batch: bool,
     /// The text of all turns.
     pub text: String,
 }
 
 impl Seen {
+    /// The requests to a model among some lines of the witness log. Calls about files and batches are none.
+    pub fn of_all(lines: &[Value]) -> Vec<Self> {
+        let is_a_call = |line: &&Value| {
+            let path = line["path"].as_str().unwrap_or_default();
+            !path.contains("/files") && !path.contains("/batches")
+        };
+        lines.iter().filter(is_a_call).map(Self::of).collect()
+    }
+
     /// A line of the witness log.
     pub fn of(line: &Value) -> Self {
         let word = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
@@ -35,6 +46,7 @@ impl Seen {
             status: line["status"].as_u64(),
             fault: line["fault"].as_str().map(str::to_owned),
             total_tokens: line["total_tokens"].as_u64().unwrap_or(0),
+            in_a_batch: line["batch"].is_string(),
             text: texts.join("\n"),
         }
     }

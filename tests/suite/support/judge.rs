@@ -119,7 +119,7 @@ impl Judge {
     }
 
     fn seen(&self) -> Vec<Seen> {
-        let mut seen: Vec<Seen> = lines(&self.folder.join("witness.jsonl")).iter().map(Seen::of).collect();
+        let mut seen: Vec<Seen> = Seen::of_all(&lines(&self.folder.join("witness.jsonl")));
         // Lines are written in the order of the replies' decisions; nearly that of arrival.
         seen[self.judged..].sort_by(|one, other| one.at.total_cmp(&other.at));
         seen
@@ -238,9 +238,25 @@ impl Judge {
             let kept = after.entries.iter().any(|e| e.number == entry.number && is_kept(&e.status));
             assert!(kept || after.entries.is_empty(), "invariant 2: an answer was lost: {entry:?}");
         }
+        self.check_batches(seen);
         self.judged = seen.len();
         self.before = after;
         (self.retry_failed, self.rules_change, self.pruned) = (false, false, false);
+    }
+
+    /// A line of a batch is paid for when the provider answers it, wherever the answer is: once is enough.
+    fn check_batches(&self, seen: &[Seen]) {
+        let mut paid: HashMap<&str, usize> = HashMap::new();
+        let answered = seen[self.began..].iter().filter(|seen| seen.is_answered() && seen.in_a_batch);
+        for seen in answered.filter(|_| !self.replies_get_lost) {
+            let count = paid.entry(&seen.body).or_default();
+            *count += 1;
+            let rows = self
+                .texts
+                .as_ref()
+                .map_or(1, |texts| texts.iter().filter(|text| **text == seen.text).count());
+            assert!(*count <= rows.max(1), "invariant 2: paid for twice in batches: {}", seen.text);
+        }
     }
 
     fn check_limits(&self, seen: &[Seen]) {
@@ -248,6 +264,9 @@ impl Judge {
             let end = seen[index].at + window - UNEVENNESS;
             seen[index..].iter().filter(move |later| later.at < end)
         };
+        // The lines of batches are under no limit.
+        let live: Vec<Seen> = seen.iter().filter(|seen| !seen.in_a_batch).cloned().collect();
+        let seen = &live;
         for index in 0..seen.len() {
             for (amount, window) in &self.quotas {
                 let within = from(index, *window).count();
@@ -272,6 +291,7 @@ impl Judge {
             (_, _, "refused" | "every_row_refused" | "outage" | "brown_out" | "never_reached") => code == 4,
             (_, _, "max_cost" | "max_total_tokens") => code == 5,
             (_, _, "max_duration" | "until") => code == 7,
+            (_, _, "submitted") => code == 8,
             (_, _, "interrupted") => code == 130,
             (_, _, "input_changed") => code == 1,
             _ => false,
@@ -313,6 +333,8 @@ impl Judge {
             && !self.usage_goes_unsaid
             && seen.iter().all(|seen| seen.fault.is_none())
             && receipt["in_doubt"] == 0
+            // What is submitted is billed when the provider answers it, and counted when it is collected.
+            && receipt["reason"] != "submitted"
             && receipt["run"] == 1
         {
             assert!(
