@@ -110,15 +110,6 @@ pub enum CreateFault {
     Unknown(Fault),
 }
 
-impl CreateFault {
-    /// The fault itself.
-    pub fn fault(&self) -> &Fault {
-        match self {
-            Self::Refused(fault) | Self::Unknown(fault) => fault,
-        }
-    }
-}
-
 /// A batch, as the provider describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderBatch {

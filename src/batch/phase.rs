@@ -152,11 +152,6 @@ impl BatchRecord {
         self.error_file = batch.error_file.or(self.error_file.take());
     }
 
-    /// Whether the provider has it, and works on it or will.
-    pub fn is_at_the_provider(&self) -> bool {
-        self.phase == BatchPhase::Created || self.phase == BatchPhase::Uploaded && self.asked_at.is_some()
-    }
-
     /// When it went to the provider: when that took it or, before it has said so, when it was asked to.
     pub fn submitted_at(&self) -> SystemTime {
         self.created_at.or(self.asked_at).unwrap_or(self.planned_at)

@@ -40,11 +40,6 @@ impl BatchSettings {
         self.max_bytes.min(Self::MAX_LINE_BYTES)
     }
 
-    /// The window as the provider reads it.
-    pub fn window(&self) -> String {
-        format!("{}h", self.window_hours)
-    }
-
     /// How long the provider has for a batch.
     pub fn window_length(&self) -> Duration {
         Duration::from_secs(u64::from(self.window_hours) * 3600)
