@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 # The answer columns of every job, with the type of a column that has no value. README.md, "What comes out".
 ANSWER_COLUMNS: Dict[str, type] = {
@@ -120,13 +120,6 @@ class Answers:
             started += starts_here
             places.append((started - 1) // combinations)
         return places
-
-    def example(self, prefix: str) -> Tuple[int, str]:
-        """How many rows failed, and the error of the first."""
-        status, errors = self.get(prefix + "status"), self.get(prefix + "error")
-        failed = [number for number, value in enumerate(status) if value == "failed"]
-        example = errors[failed[0]] if failed and errors else None
-        return len(failed), example or ""
 
 
 def _kind(values: Sequence[Any]) -> Optional[type]:

@@ -51,6 +51,7 @@ class Run:
         self._words = Words(shown=self._mode in ("terminal", "lines"))
         self._view = NotebookView()
         self._reported = False
+        self._receipt: Optional[Dict[str, Any]] = None
         self._ended: Optional[int] = None
         self._table: Any = None
         self._start([*job, *flags], held)
@@ -236,9 +237,11 @@ class Run:
     @property
     def receipt(self) -> Dict[str, Any]:
         """The receipt of the run (`OUT.summary.json`)."""
-        self._process.wait()
-        with open(self.status()["receipt"], encoding="utf-8") as file:
-            receipt: Dict[str, Any] = json.load(file)
+        if self._receipt is None:
+            self._process.wait()
+            with open(self.status()["receipt"], encoding="utf-8") as file:
+                self._receipt = json.load(file)
+        receipt: Dict[str, Any] = self._receipt or {}
         return receipt
 
     @property
